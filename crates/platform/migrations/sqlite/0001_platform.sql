@@ -1,0 +1,60 @@
+CREATE TABLE outbox (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id BLOB NOT NULL UNIQUE,
+    event_type TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    occurred_at INTEGER NOT NULL,
+    traceparent TEXT,
+    data TEXT NOT NULL,
+    sent_at INTEGER
+) STRICT;
+CREATE INDEX outbox_unsent ON outbox (seq) WHERE sent_at IS NULL;
+CREATE INDEX outbox_sent ON outbox (sent_at) WHERE sent_at IS NOT NULL;
+
+-- Events that a role could not take yet; everything later waits behind them.
+CREATE TABLE outbox_backlog (
+    destination TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    PRIMARY KEY (destination, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE handled_events (
+    consumer TEXT NOT NULL,
+    event_id BLOB NOT NULL,
+    handled_at INTEGER NOT NULL,
+    PRIMARY KEY (consumer, event_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX handled_events_age ON handled_events (handled_at);
+
+-- Waiting for another attempt, or (with parked_at) for a person: the dead letters.
+CREATE TABLE event_failures (
+    consumer TEXT NOT NULL,
+    event_id BLOB NOT NULL,
+    subject TEXT NOT NULL,
+    envelope TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    error TEXT NOT NULL,
+    failed_at INTEGER NOT NULL,
+    next_attempt_at INTEGER NOT NULL,
+    parked_at INTEGER,
+    PRIMARY KEY (consumer, event_id)
+) STRICT;
+CREATE INDEX event_failures_due ON event_failures (next_attempt_at) WHERE parked_at IS NULL;
+
+CREATE TABLE idempotency (
+    owner BLOB NOT NULL,
+    scope TEXT NOT NULL,
+    fingerprint BLOB NOT NULL,
+    status INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (owner, scope)
+) STRICT;
+CREATE INDEX idempotency_age ON idempotency (created_at);
+
+CREATE TABLE leases (
+    name TEXT PRIMARY KEY,
+    holder BLOB NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,56 @@
+//! What a request carries through every layer without being handed from call to call: its trace,
+//! its deadline, and the count of the statements that it cost.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::telemetry::TraceContext;
+
+tokio::task_local! {
+    static CURRENT: Arc<RequestContext>;
+}
+
+/// The circumstances of one request, or of one event that is handled.
+#[derive(Debug)]
+pub struct RequestContext {
+    /// Where it stands in its trace.
+    pub trace: TraceContext,
+    /// When its caller stops waiting.
+    pub deadline: Option<Instant>,
+    statements: AtomicU32,
+}
+
+impl RequestContext {
+    /// A context for work that belongs to `trace` and must be done by `deadline`.
+    pub fn new(trace: TraceContext, deadline: Option<Instant>) -> Arc<Self> {
+        Arc::new(Self { trace, deadline, statements: AtomicU32::new(0) })
+    }
+
+    /// The context of the work that runs now, if it runs for somebody.
+    pub fn current() -> Option<Arc<Self>> {
+        CURRENT.try_with(Arc::clone).ok()
+    }
+
+    /// Runs `work` in this context.
+    pub async fn scope<F: Future>(self: Arc<Self>, work: F) -> F::Output {
+        CURRENT.scope(self, work).await
+    }
+
+    /// How long the caller still waits, at most `limit`.
+    pub fn remaining(&self, limit: Duration) -> Duration {
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        left.map_or(limit, |left| left.min(limit))
+    }
+
+    /// Counts one more statement.
+    pub fn count_statement(&self) {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many statements the work has cost so far.
+    pub fn statements(&self) -> u32 {
+        self.statements.load(Ordering::Relaxed)
+    }
+}

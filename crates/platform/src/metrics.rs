@@ -1,0 +1,208 @@
+//! Metrics in the Prometheus text format. Labels are bounded: route templates, never addresses.
+
+use std::fmt;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// From 100 microseconds to 10 seconds: what a request may take.
+const SECONDS: [f64; 15] = [
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    10.0,
+];
+
+fn seconds() -> Histogram {
+    Histogram::new(SECONDS)
+}
+
+/// Labels of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RouteLabels {
+    /// Who answered.
+    pub role: &'static str,
+    /// The template, such as `/v1/products/{id}`.
+    pub route: String,
+    /// The method.
+    pub method: String,
+}
+
+/// Labels of an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct AnswerLabels {
+    /// Who answered.
+    pub role: &'static str,
+    /// The template.
+    pub route: String,
+    /// The method.
+    pub method: String,
+    /// The status code.
+    pub status: u16,
+}
+
+/// Labels of a call between services.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CallLabels {
+    /// The service that is called.
+    pub service: &'static str,
+    /// The method.
+    pub method: &'static str,
+    /// `local` or `remote`.
+    pub path: &'static str,
+}
+
+/// Labels of something that one role does.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RoleLabels {
+    /// The role.
+    pub role: &'static str,
+}
+
+/// Labels of an event that was handled.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ConsumerLabels {
+    /// The consumer.
+    pub consumer: &'static str,
+    /// `handled`, `repeated`, `failed` or `parked`.
+    pub outcome: &'static str,
+}
+
+/// Labels of a look-up in a cache.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CacheLabels {
+    /// Which cache.
+    pub cache: &'static str,
+    /// `hit` or `miss`.
+    pub outcome: &'static str,
+}
+
+/// What one server measures. Not global: two servers can run in one process. Cheap to clone.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Arc<Mutex<Registry>>,
+    /// Answers by route and status.
+    pub http_answers: Family<AnswerLabels, Counter>,
+    /// Time from the first byte of the request to the head of the answer, in seconds.
+    pub http_duration: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    /// Requests that are being answered.
+    pub http_in_flight: Family<RoleLabels, Gauge>,
+    /// Calls between services, in seconds.
+    pub call_duration: Family<CallLabels, Histogram, fn() -> Histogram>,
+    /// Calls between services that failed with a 5xx.
+    pub call_failures: Family<CallLabels, Counter>,
+    /// Statements by role.
+    pub db_statements: Family<RoleLabels, Counter>,
+    /// Events in the outbox that were not sent yet.
+    pub outbox_pending: Family<RoleLabels, Gauge>,
+    /// Age of the oldest event that was not sent yet, in milliseconds.
+    pub outbox_age: Family<RoleLabels, Gauge>,
+    /// Events by consumer and outcome.
+    pub events: Family<ConsumerLabels, Counter>,
+    /// Look-ups by cache and outcome.
+    pub cache: Family<CacheLabels, Counter>,
+    /// Requests refused by a limit.
+    pub rate_limited: Counter,
+    /// Requests refused because a queue was full.
+    pub shed: Counter,
+}
+
+impl Metrics {
+    /// Metrics that stand at zero.
+    pub fn new() -> Self {
+        let metrics = Self {
+            registry: Arc::new(Mutex::new(Registry::with_prefix("rialto"))),
+            http_answers: Family::default(),
+            http_duration: Family::new_with_constructor(seconds),
+            http_in_flight: Family::default(),
+            call_duration: Family::new_with_constructor(seconds),
+            call_failures: Family::default(),
+            db_statements: Family::default(),
+            outbox_pending: Family::default(),
+            outbox_age: Family::default(),
+            events: Family::default(),
+            cache: Family::default(),
+            rate_limited: Counter::default(),
+            shed: Counter::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&self) {
+        let mut r = self.registry.lock();
+        r.register("http_answers", "Answers by route and status", self.http_answers.clone());
+        r.register("http_duration_seconds", "Time to answer", self.http_duration.clone());
+        r.register("http_in_flight", "Requests being answered", self.http_in_flight.clone());
+        r.register("call_duration_seconds", "Calls between services", self.call_duration.clone());
+        r.register("call_failures", "Calls that failed", self.call_failures.clone());
+        r.register("db_statements", "Statements", self.db_statements.clone());
+        r.register("outbox_pending", "Events not sent yet", self.outbox_pending.clone());
+        r.register("outbox_age_milliseconds", "Age of the oldest", self.outbox_age.clone());
+        r.register("events", "Events by consumer and outcome", self.events.clone());
+        r.register("cache_lookups", "Look-ups in caches", self.cache.clone());
+        r.register("rate_limited", "Requests refused by a limit", self.rate_limited.clone());
+        r.register("shed", "Requests refused by a full queue", self.shed.clone());
+    }
+
+    /// What the database of `role` counts.
+    pub fn db(&self, role: &'static str) -> DbMetrics {
+        DbMetrics { statements: self.db_statements.get_or_create(&RoleLabels { role }).clone() }
+    }
+
+    /// Everything, as the text that Prometheus reads.
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry.lock())
+            .expect("writing to a string cannot fail");
+        process_metrics(&mut text);
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+/// What one database counts.
+#[derive(Debug, Clone, Default)]
+pub struct DbMetrics {
+    /// Statements.
+    pub statements: Counter,
+}
+
+/// Processor time and memory of this process, where `/proc` tells.
+fn process_metrics(text: &mut String) {
+    let end = text.rfind("# EOF").unwrap_or(text.len());
+    text.truncate(end);
+    let mut gauge = |name: &str, help: &str, kind: &str, value: String| {
+        text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n"));
+    };
+    if let Some((ticks, pages)) = process_usage() {
+        // Linux counts processor time in hundredths of a second and memory in pages of 4 KiB.
+        let cpu = format!("{}.{:02}", ticks / 100, ticks % 100);
+        gauge("process_cpu_seconds_total", "Processor time", "counter", cpu);
+        let resident = (pages * 4096).to_string();
+        gauge("process_resident_memory_bytes", "Resident memory", "gauge", resident);
+    }
+    text.push_str("# EOF\n");
+}
+
+fn process_usage() -> Option<(u64, u64)> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+    Some((ticks, fields.get(21)?.parse().ok()?))
+}
