@@ -153,6 +153,17 @@ impl Stored for &str {
     }
 }
 
+/// Only ever a parameter, as `&str` is: nothing is loaded into a reference.
+impl<T: Stored> Stored for &T {
+    const FORM: Form = T::FORM;
+    fn store(&self) -> Scalar<'_> {
+        T::store(self)
+    }
+    fn load(scalar: Scalar<'_>) -> Result<Self, NotStored> {
+        Err(NotStored::new::<Self>(&scalar))
+    }
+}
+
 impl<T: Stored> Stored for Option<T> {
     const FORM: Form = T::FORM;
     fn store(&self) -> Scalar<'_> {

@@ -25,7 +25,11 @@ pub struct RequestContext {
 impl RequestContext {
     /// A context for work that belongs to `trace` and must be done by `deadline`.
     pub fn new(trace: TraceContext, deadline: Option<Instant>) -> Arc<Self> {
-        Arc::new(Self { trace, deadline, statements: AtomicU32::new(0) })
+        Arc::new(Self {
+            trace,
+            deadline,
+            statements: AtomicU32::new(0),
+        })
     }
 
     /// The context of the work that runs now, if it runs for somebody.
@@ -40,7 +44,9 @@ impl RequestContext {
 
     /// How long the caller still waits, at most `limit`.
     pub fn remaining(&self, limit: Duration) -> Duration {
-        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let left = self
+            .deadline
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()));
         left.map_or(limit, |left| left.min(limit))
     }
 

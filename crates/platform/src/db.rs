@@ -103,12 +103,20 @@ impl Db {
             DatabaseUrl::Sqlite(folder) => {
                 Engine::Sqlite(Arc::new(sqlite::Sqlite::open(folder, role, settings)?))
             }
-            DatabaseUrl::Postgres(config) => {
-                Engine::Postgres(Arc::new(postgres::Postgres::open(config, role, settings).await?))
-            }
+            DatabaseUrl::Postgres(config) => Engine::Postgres(Arc::new(
+                postgres::Postgres::open(config, role, settings).await?,
+            )),
         };
-        let shared = Shared { role, sources, outbox: Notify::new(), metrics };
-        Ok(Self { engine, shared: Arc::new(shared) })
+        let shared = Shared {
+            role,
+            sources,
+            outbox: Notify::new(),
+            metrics,
+        };
+        Ok(Self {
+            engine,
+            shared: Arc::new(shared),
+        })
     }
 
     /// The role that owns this database.
@@ -123,12 +131,18 @@ impl Db {
 
     /// Brings the schema up to date: the tables of the platform, then `migrations`. Two instances
     /// may do so at once; a database that is newer than the program is refused.
-    pub async fn migrate(&self, migrations: &'static [Migration]) -> Result<Vec<String>, MigrateError> {
+    pub async fn migrate(
+        &self,
+        migrations: &'static [Migration],
+    ) -> Result<Vec<String>, MigrateError> {
         migrate::migrate(self, migrations).await
     }
 
     /// The names of the migrations that [`migrate`](Self::migrate) would apply.
-    pub async fn pending(&self, migrations: &'static [Migration]) -> Result<Vec<String>, MigrateError> {
+    pub async fn pending(
+        &self,
+        migrations: &'static [Migration],
+    ) -> Result<Vec<String>, MigrateError> {
         migrate::pending(self, migrations).await
     }
 
@@ -169,9 +183,12 @@ impl Db {
     /// Asks the engine for a sign of life.
     pub async fn ping(&self) -> Result<(), DbError> {
         let tx = self.read().await?;
-        tx.one::<(i64,)>(crate::sql!(sqlite: "SELECT 1", postgres: "SELECT 1::bigint"), &[])
-            .await
-            .map(drop)
+        tx.one::<(i64,)>(
+            crate::sql!(sqlite: "SELECT 1", postgres: "SELECT 1::bigint"),
+            &[],
+        )
+        .await
+        .map(drop)
     }
 
     /// Prepares `statement` without running it; for the test that walks every statement.

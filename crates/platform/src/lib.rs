@@ -1,8 +1,15 @@
 //! Adapters to the world outside: databases, HTTP, the bus, configuration, tokens, telemetry.
 //! Services are written against these; nothing here knows what a shop is.
 
+pub mod auth;
+pub mod config;
 pub mod context;
+pub mod contract;
 pub mod db;
+pub mod events;
+pub mod http;
+pub mod idempotency;
+pub mod lease;
 pub mod metrics;
 pub mod tasks;
 pub mod telemetry;

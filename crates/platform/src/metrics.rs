@@ -91,6 +91,8 @@ pub struct Metrics {
     pub http_duration: Family<RouteLabels, Histogram, fn() -> Histogram>,
     /// Requests that are being answered.
     pub http_in_flight: Family<RoleLabels, Gauge>,
+    /// Statements that answers cost, by route.
+    pub http_statements: Family<RouteLabels, Counter>,
     /// Calls between services, in seconds.
     pub call_duration: Family<CallLabels, Histogram, fn() -> Histogram>,
     /// Calls between services that failed with a 5xx.
@@ -119,6 +121,7 @@ impl Metrics {
             http_answers: Family::default(),
             http_duration: Family::new_with_constructor(seconds),
             http_in_flight: Family::default(),
+            http_statements: Family::default(),
             call_duration: Family::new_with_constructor(seconds),
             call_failures: Family::default(),
             db_statements: Family::default(),
@@ -135,23 +138,73 @@ impl Metrics {
 
     fn register(&self) {
         let mut r = self.registry.lock();
-        r.register("http_answers", "Answers by route and status", self.http_answers.clone());
-        r.register("http_duration_seconds", "Time to answer", self.http_duration.clone());
-        r.register("http_in_flight", "Requests being answered", self.http_in_flight.clone());
-        r.register("call_duration_seconds", "Calls between services", self.call_duration.clone());
-        r.register("call_failures", "Calls that failed", self.call_failures.clone());
+        r.register(
+            "http_answers",
+            "Answers by route and status",
+            self.http_answers.clone(),
+        );
+        r.register(
+            "http_duration_seconds",
+            "Time to answer",
+            self.http_duration.clone(),
+        );
+        r.register(
+            "http_in_flight",
+            "Requests being answered",
+            self.http_in_flight.clone(),
+        );
+        r.register(
+            "http_statements",
+            "Statements by route",
+            self.http_statements.clone(),
+        );
+        r.register(
+            "call_duration_seconds",
+            "Calls between services",
+            self.call_duration.clone(),
+        );
+        r.register(
+            "call_failures",
+            "Calls that failed",
+            self.call_failures.clone(),
+        );
         r.register("db_statements", "Statements", self.db_statements.clone());
-        r.register("outbox_pending", "Events not sent yet", self.outbox_pending.clone());
-        r.register("outbox_age_milliseconds", "Age of the oldest", self.outbox_age.clone());
-        r.register("events", "Events by consumer and outcome", self.events.clone());
+        r.register(
+            "outbox_pending",
+            "Events not sent yet",
+            self.outbox_pending.clone(),
+        );
+        r.register(
+            "outbox_age_milliseconds",
+            "Age of the oldest",
+            self.outbox_age.clone(),
+        );
+        r.register(
+            "events",
+            "Events by consumer and outcome",
+            self.events.clone(),
+        );
         r.register("cache_lookups", "Look-ups in caches", self.cache.clone());
-        r.register("rate_limited", "Requests refused by a limit", self.rate_limited.clone());
-        r.register("shed", "Requests refused by a full queue", self.shed.clone());
+        r.register(
+            "rate_limited",
+            "Requests refused by a limit",
+            self.rate_limited.clone(),
+        );
+        r.register(
+            "shed",
+            "Requests refused by a full queue",
+            self.shed.clone(),
+        );
     }
 
     /// What the database of `role` counts.
     pub fn db(&self, role: &'static str) -> DbMetrics {
-        DbMetrics { statements: self.db_statements.get_or_create(&RoleLabels { role }).clone() }
+        DbMetrics {
+            statements: self
+                .db_statements
+                .get_or_create(&RoleLabels { role })
+                .clone(),
+        }
     }
 
     /// Everything, as the text that Prometheus reads.
@@ -188,14 +241,26 @@ fn process_metrics(text: &mut String) {
     let end = text.rfind("# EOF").unwrap_or(text.len());
     text.truncate(end);
     let mut gauge = |name: &str, help: &str, kind: &str, value: String| {
-        text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n"));
+        text.push_str(&format!(
+            "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n"
+        ));
     };
     if let Some((ticks, pages)) = process_usage() {
         // Linux counts processor time in hundredths of a second and memory in pages of 4 KiB.
         let cpu = format!("{}.{:02}", ticks / 100, ticks % 100);
-        gauge("process_cpu_seconds_total", "Processor time", "counter", cpu);
+        gauge(
+            "process_cpu_seconds_total",
+            "Processor time",
+            "counter",
+            cpu,
+        );
         let resident = (pages * 4096).to_string();
-        gauge("process_resident_memory_bytes", "Resident memory", "gauge", resident);
+        gauge(
+            "process_resident_memory_bytes",
+            "Resident memory",
+            "gauge",
+            resident,
+        );
     }
     text.push_str("# EOF\n");
 }

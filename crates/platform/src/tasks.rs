@@ -58,7 +58,10 @@ pub struct TaskGroup {
 impl TaskGroup {
     /// A group that stops when `shutdown` begins.
     pub fn new(shutdown: Shutdown) -> Self {
-        Self { shutdown, tasks: Arc::default() }
+        Self {
+            shutdown,
+            tasks: Arc::default(),
+        }
     }
 
     /// What the tasks of this group listen to.
@@ -69,7 +72,10 @@ impl TaskGroup {
     /// Runs `task` until it is done. A task that ends or panics before the shutdown begins it: a
     /// server without one of its parts must not go on as if nothing had happened.
     pub fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-        let guard = EndsAll { name, shutdown: self.shutdown.clone() };
+        let guard = EndsAll {
+            name,
+            shutdown: self.shutdown.clone(),
+        };
         self.tasks.lock().spawn(async move {
             let guard = guard;
             task.await;
@@ -84,7 +90,10 @@ impl TaskGroup {
         let mut tasks = std::mem::take(&mut *self.tasks.lock());
         let all = async { while tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(deadline, all).await.is_err() {
-            tracing::warn!(left = tasks.len(), "tasks did not end in time and were cut off");
+            tracing::warn!(
+                left = tasks.len(),
+                "tasks did not end in time and were cut off"
+            );
             tasks.shutdown().await;
         }
     }
@@ -98,7 +107,10 @@ struct EndsAll {
 impl Drop for EndsAll {
     fn drop(&mut self) {
         if !self.shutdown.begun() {
-            tracing::error!(task = self.name, "a task ended too early; the process drains");
+            tracing::error!(
+                task = self.name,
+                "a task ended too early; the process drains"
+            );
             self.shutdown.begin();
         }
     }

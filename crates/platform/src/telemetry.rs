@@ -32,7 +32,10 @@ impl TraceContext {
 
     /// A new span in the same trace.
     pub fn child(self, sources: &Sources) -> Self {
-        Self { span_id: u64::from_be_bytes(sources.random()).max(1), ..self }
+        Self {
+            span_id: u64::from_be_bytes(sources.random()).max(1),
+            ..self
+        }
     }
 
     /// The trace id in hexadecimal, as logs and problems show it.
@@ -44,7 +47,11 @@ impl TraceContext {
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let flags = u8::from(self.sampled);
-        write!(f, "00-{:032x}-{:016x}-{flags:02x}", self.trace_id, self.span_id)
+        write!(
+            f,
+            "00-{:032x}-{:016x}-{flags:02x}",
+            self.trace_id, self.span_id
+        )
     }
 }
 
@@ -58,7 +65,9 @@ impl FromStr for TraceContext {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let hex = |part: &str, length: usize| {
-            let lower = part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+            let lower = part
+                .bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
             (part.len() == length && lower)
                 .then(|| u128::from_str_radix(part, 16).ok())
                 .flatten()
@@ -76,7 +85,11 @@ impl FromStr for TraceContext {
         if !well_formed || trace_id == 0 || span_id == 0 {
             return Err(NotTraceparent);
         }
-        Ok(Self { trace_id, span_id, sampled: flags & 1 == 1 })
+        Ok(Self {
+            trace_id,
+            span_id,
+            sampled: flags & 1 == 1,
+        })
     }
 }
 
@@ -97,7 +110,9 @@ kernel::text_enum! {
 pub fn start_logging(format: LogFormat, filter: &str) {
     let filter = EnvFilter::builder().parse_lossy(filter);
     let terminal = std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     let pretty = match format {
         LogFormat::Auto => terminal,
         LogFormat::Pretty => true,
@@ -106,7 +121,12 @@ pub fn start_logging(format: LogFormat, filter: &str) {
     let started = if pretty {
         lines.with_ansi(terminal).with_target(false).try_init()
     } else {
-        lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+        lines
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .try_init()
     };
     if started.is_err() {
         tracing::debug!("logging was started before");

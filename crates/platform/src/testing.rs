@@ -24,7 +24,10 @@ impl TestDatabase {
     pub async fn create() -> Self {
         match server() {
             None => Self::folder(),
-            Some(server) => Self { url: create(&server, None).await, _folder: None },
+            Some(server) => Self {
+                url: create(&server, None).await,
+                _folder: None,
+            },
         }
     }
 
@@ -34,9 +37,14 @@ impl TestDatabase {
         name: &str,
         prepare: impl FnOnce(String) -> F,
     ) -> Self {
-        let Some(server) = server() else { return Self::folder() };
+        let Some(server) = server() else {
+            return Self::folder();
+        };
         let client = connect(&server).await;
-        client.batch_execute("SELECT pg_advisory_lock(4711)").await.expect("lock");
+        client
+            .batch_execute("SELECT pg_advisory_lock(4711)")
+            .await
+            .expect("lock");
         let known = client
             .query_opt("SELECT 1 FROM pg_database WHERE datname = $1", &[&name])
             .await
@@ -44,20 +52,38 @@ impl TestDatabase {
         if known.is_none() {
             let draft = format!("{name}_draft");
             let url = with_database(&server, &draft);
-            client.batch_execute(&format!("DROP DATABASE IF EXISTS \"{draft}\"")).await.expect("drop");
-            client.batch_execute(&format!("CREATE DATABASE \"{draft}\"")).await.expect("create");
+            client
+                .batch_execute(&format!("DROP DATABASE IF EXISTS \"{draft}\""))
+                .await
+                .expect("drop");
+            client
+                .batch_execute(&format!("CREATE DATABASE \"{draft}\""))
+                .await
+                .expect("create");
             prepare(url).await;
             let publish = format!("ALTER DATABASE \"{draft}\" RENAME TO \"{name}\"");
-            client.batch_execute(&publish).await.expect("nobody is connected to the template");
+            client
+                .batch_execute(&publish)
+                .await
+                .expect("nobody is connected to the template");
         }
-        client.batch_execute("SELECT pg_advisory_unlock(4711)").await.expect("unlock");
-        Self { url: create(&server, Some(name)).await, _folder: None }
+        client
+            .batch_execute("SELECT pg_advisory_unlock(4711)")
+            .await
+            .expect("unlock");
+        Self {
+            url: create(&server, Some(name)).await,
+            _folder: None,
+        }
     }
 
     fn folder() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = format!("sqlite:{}", folder.path().display());
-        Self { url, _folder: Some(Arc::new(folder)) }
+        Self {
+            url,
+            _folder: Some(Arc::new(folder)),
+        }
     }
 
     /// The address, as the configuration takes it.
@@ -92,14 +118,21 @@ impl TestDatabase {
         let settings = self.settings();
         let db = Db::open(role, &settings, Sources::system(), DbMetrics::default()).await;
         let db = db.expect("the test database opens");
-        db.migrate(migrations).await.expect("the test database migrates");
+        db.migrate(migrations)
+            .await
+            .expect("the test database migrates");
         db
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests are configured by their runner")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests are configured by their runner"
+)]
 fn server() -> Option<String> {
-    std::env::var("TEST_DATABASE_URL").ok().filter(|url| !url.is_empty())
+    std::env::var("TEST_DATABASE_URL")
+        .ok()
+        .filter(|url| !url.is_empty())
 }
 
 async fn create(server: &str, template: Option<&str>) -> String {
@@ -107,17 +140,29 @@ async fn create(server: &str, template: Option<&str>) -> String {
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let name = format!("test_{}_{count}", std::process::id());
     let client = connect(server).await;
-    let _ = client.batch_execute(&format!("DROP DATABASE IF EXISTS \"{name}\"")).await;
-    let from = template.map(|from| format!(" TEMPLATE \"{from}\"")).unwrap_or_default();
-    let made = client.batch_execute(&format!("CREATE DATABASE \"{name}\"{from}")).await;
+    let _ = client
+        .batch_execute(&format!("DROP DATABASE IF EXISTS \"{name}\""))
+        .await;
+    let from = template
+        .map(|from| format!(" TEMPLATE \"{from}\""))
+        .unwrap_or_default();
+    let made = client
+        .batch_execute(&format!("CREATE DATABASE \"{name}\"{from}"))
+        .await;
     made.expect("the server of TEST_DATABASE_URL makes databases");
     with_database(server, &name)
 }
 
 fn with_database(server: &str, name: &str) -> String {
-    let (head, query) = server.split_once('?').map_or((server, ""), |(head, query)| (head, query));
+    let (head, query) = server
+        .split_once('?')
+        .map_or((server, ""), |(head, query)| (head, query));
     let base = head.rsplit_once('/').map_or(head, |(base, _)| base);
-    let query = if query.is_empty() { String::new() } else { format!("?{query}") };
+    let query = if query.is_empty() {
+        String::new()
+    } else {
+        format!("?{query}")
+    };
     format!("{base}/{name}{query}")
 }
 

@@ -11,9 +11,11 @@ use uuid::Uuid;
 
 const NOTES: &[Migration] = &[Migration {
     name: "0001_notes",
-    sqlite: "CREATE TABLE notes (id BLOB PRIMARY KEY, body TEXT NOT NULL, flag INTEGER, size INTEGER,
+    sqlite:
+        "CREATE TABLE notes (id BLOB PRIMARY KEY, body TEXT NOT NULL, flag INTEGER, size INTEGER,
              doc TEXT, raw BLOB, written_at INTEGER, CHECK (size >= 0)) STRICT",
-    postgres: "CREATE TABLE notes (id uuid PRIMARY KEY, body text NOT NULL, flag boolean, size bigint,
+    postgres:
+        "CREATE TABLE notes (id uuid PRIMARY KEY, body text NOT NULL, flag boolean, size bigint,
              doc jsonb, raw bytea, written_at timestamptz, CHECK (size >= 0))",
 }];
 
@@ -36,7 +38,10 @@ async fn add(db: &Db, body: &str, size: i64) -> Result<Uuid, DbError> {
 
 async fn count(db: &Db) -> i64 {
     let reader = db.read().await.expect("a reader");
-    let row = reader.one::<(i64,)>(sql!("SELECT COUNT(*) FROM notes"), &[]).await.expect("count");
+    let row = reader
+        .one::<(i64,)>(sql!("SELECT COUNT(*) FROM notes"), &[])
+        .await
+        .expect("count");
     row.expect("a count").0
 }
 
@@ -52,16 +57,26 @@ async fn every_form_goes_in_and_comes_out() {
          VALUES ($1, $2, $3, $4, $5, $6, $7)"
     );
     db.write(async move |tx: platform::db::Tx| {
-        tx.exec(insert, params![id, "ü", true, 7_i64, doc, raw, written_at]).await
+        tx.exec(insert, params![id, "ü", true, 7_i64, doc, raw, written_at])
+            .await
     })
     .await
     .expect("inserted");
     let tx = db.read().await.expect("a reader");
     let select = sql!("SELECT id, body, flag, size, doc, written_at FROM notes WHERE id = $1");
     let row = tx.one(select, params![id]).await.expect("a row");
-    let expected = (id, String::from("ü"), Some(true), 7_i64, Json(vec![1, 2, 3]), Some(written_at));
+    let expected = (
+        id,
+        String::from("ü"),
+        Some(true),
+        7_i64,
+        Json(vec![1, 2, 3]),
+        Some(written_at),
+    );
     assert_eq!(row, Some(expected));
-    let raw = tx.one(sql!("SELECT raw FROM notes WHERE id = $1"), params![id]).await;
+    let raw = tx
+        .one(sql!("SELECT raw FROM notes WHERE id = $1"), params![id])
+        .await;
     assert_eq!(raw.expect("a row"), Some((vec![0_u8, 255],)));
     let nulls = add(&db, "empty", 0).await.expect("added");
     let select = sql!("SELECT flag, written_at FROM notes WHERE id = $1");
@@ -82,7 +97,10 @@ async fn placeholders_go_by_number_not_by_appearance() {
 #[tokio::test]
 async fn a_list_of_ids_is_one_parameter() {
     let (_database, db) = notes().await;
-    let ids = [add(&db, "a", 1).await.expect("a"), add(&db, "b", 1).await.expect("b")];
+    let ids = [
+        add(&db, "a", 1).await.expect("a"),
+        add(&db, "b", 1).await.expect("b"),
+    ];
     add(&db, "c", 1).await.expect("c");
     let tx = db.read().await.expect("a reader");
     let select = sql!(
@@ -91,7 +109,10 @@ async fn a_list_of_ids_is_one_parameter() {
     );
     let list = [kernel::Scalar::Uuids(ids.as_slice().into())];
     let bodies: Vec<(String,)> = tx.all(select, &list).await.expect("rows");
-    assert_eq!(bodies.into_iter().map(|row| row.0).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(
+        bodies.into_iter().map(|row| row.0).collect::<Vec<_>>(),
+        ["a", "b"]
+    );
 }
 
 #[tokio::test]
@@ -113,7 +134,10 @@ async fn an_error_undoes_everything() {
 async fn a_constraint_refuses_and_the_first_error_is_the_one_that_is_told() {
     let (_database, db) = notes().await;
     let refused = add(&db, "negative", -1).await;
-    assert!(matches!(refused, Err(DbError::Constraint { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(DbError::Constraint { .. })),
+        "{refused:?}"
+    );
     let ids = (db.sources().uuid(), db.sources().uuid());
     let refused: Result<(), DbError> = db
         .write(move |tx| async move {
@@ -123,7 +147,10 @@ async fn a_constraint_refuses_and_the_first_error_is_the_one_that_is_told() {
             Ok(())
         })
         .await;
-    assert!(matches!(refused, Err(DbError::Constraint { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(DbError::Constraint { .. })),
+        "{refused:?}"
+    );
     assert_eq!(count(&db).await, 0);
 }
 
@@ -139,7 +166,10 @@ async fn a_swallowed_error_still_dooms_the_transaction() {
             Ok(())
         })
         .await;
-    assert!(matches!(result, Err(DbError::Constraint { .. })), "{result:?}");
+    assert!(
+        matches!(result, Err(DbError::Constraint { .. })),
+        "{result:?}"
+    );
     assert_eq!(count(&db).await, 0);
 }
 
@@ -188,10 +218,18 @@ async fn giving_up_half_way_leaves_nothing_behind() {
     }
     let id = db.sources().uuid();
     let work = db.write::<(), DbError, _, _>(move |tx| async move {
-        tx.exec(sql!("INSERT INTO notes (id, body, size) VALUES ($1, 'x', 1)"), params![id]).await?;
+        tx.exec(
+            sql!("INSERT INTO notes (id, body, size) VALUES ($1, 'x', 1)"),
+            params![id],
+        )
+        .await?;
         std::future::pending().await
     });
-    assert!(tokio::time::timeout(Duration::from_millis(300), work).await.is_err());
+    assert!(
+        tokio::time::timeout(Duration::from_millis(300), work)
+            .await
+            .is_err()
+    );
     // The connection went back to the pool with its rollback on the way; every one still works.
     for _ in 0..8 {
         add(&db, "after", 1).await.expect("a connection");
@@ -202,15 +240,25 @@ async fn giving_up_half_way_leaves_nothing_behind() {
 #[tokio::test]
 async fn a_full_queue_refuses_at_once() {
     let database = TestDatabase::create().await;
-    let settings = DbSettings { queue: 1, write_connections: 1, ..database.settings() };
+    let settings = DbSettings {
+        queue: 1,
+        write_connections: 1,
+        ..database.settings()
+    };
     let db = Db::open("note", &settings, Sources::system(), DbMetrics::default());
     let db = db.await.expect("opens");
     db.migrate(NOTES).await.expect("migrates");
     let adds = (0..200).map(|_| add(&db, "x", 1));
     let results = futures_util::future::join_all(adds).await;
-    let refused = results.iter().filter(|result| matches!(result, Err(DbError::Overloaded))).count();
+    let refused = results
+        .iter()
+        .filter(|result| matches!(result, Err(DbError::Overloaded)))
+        .count();
     assert!(refused > 0, "a queue of one takes no two hundred");
-    assert_eq!(count(&db).await, 200 - i64::try_from(refused).expect("small"));
+    assert_eq!(
+        count(&db).await,
+        200 - i64::try_from(refused).expect("small")
+    );
 }
 
 #[tokio::test]
@@ -226,8 +274,9 @@ async fn migrations_run_once_even_when_two_instances_start() {
 async fn a_newer_database_is_refused() {
     let (database, _db) = notes().await;
     let settings = database.settings();
-    let older_program =
-        Db::open("note", &settings, Sources::system(), DbMetrics::default()).await.expect("opens");
+    let older_program = Db::open("note", &settings, Sources::system(), DbMetrics::default())
+        .await
+        .expect("opens");
     let refused = older_program.migrate(&[]).await;
     assert!(matches!(refused, Err(MigrateError::Newer { name, .. }) if name == "0001_notes"));
 }

@@ -75,7 +75,9 @@ impl DbError {
     }
 
     pub(super) fn postgres(statement: &'static str, error: tokio_postgres::Error) -> Self {
-        let class = error.code().map(|state| state.code().get(..2).unwrap_or("").to_owned());
+        let class = error
+            .code()
+            .map(|state| state.code().get(..2).unwrap_or("").to_owned());
         let source: Cause = Arc::new(error);
         match class.as_deref() {
             None | Some("08" | "53" | "57") => Self::Unreachable(source),

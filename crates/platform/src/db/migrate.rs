@@ -59,9 +59,16 @@ pub(super) async fn migrate(
         lock(&tx).await?;
         let missing = missing(&tx, role, migrations).await?;
         for (origin, migration) in &missing {
-            tx.script(if tx.on_sqlite() { migration.sqlite } else { migration.postgres }).await?;
+            tx.script(if tx.on_sqlite() {
+                migration.sqlite
+            } else {
+                migration.postgres
+            })
+            .await?;
             tx.exec(
-                sql!("INSERT INTO schema_migrations (origin, name, applied_at) VALUES ($1, $2, $3)"),
+                sql!(
+                    "INSERT INTO schema_migrations (origin, name, applied_at) VALUES ($1, $2, $3)"
+                ),
                 params![*origin, migration.name, tx.sources().now()],
             )
             .await?;
@@ -86,7 +93,8 @@ pub(super) async fn pending(
 /// One instance at a time. SQLite's writer holds the file's lock anyway.
 async fn lock(tx: &Tx) -> Result<(), DbError> {
     if !tx.on_sqlite() {
-        tx.script("SELECT pg_advisory_xact_lock(hashtext(current_schema()))").await?;
+        tx.script("SELECT pg_advisory_xact_lock(hashtext(current_schema()))")
+            .await?;
     }
     tx.script(if tx.on_sqlite() {
         "CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -109,13 +117,17 @@ async fn missing(
     role: &'static str,
     migrations: &'static [Migration],
 ) -> Result<Vec<Step>, MigrateError> {
-    let applied: Vec<(String, String)> =
-        tx.all(sql!("SELECT origin, name FROM schema_migrations"), &[]).await?;
+    let applied: Vec<(String, String)> = tx
+        .all(sql!("SELECT origin, name FROM schema_migrations"), &[])
+        .await?;
     let platform = PLATFORM.iter().map(|migration| ("platform", migration));
     let own = migrations.iter().map(|migration| (role, migration));
     let mut steps: BTreeMap<(String, String), Step> = BTreeMap::new();
     for (origin, migration) in platform.chain(own) {
-        steps.insert((origin.to_owned(), migration.name.to_owned()), (origin, migration));
+        steps.insert(
+            (origin.to_owned(), migration.name.to_owned()),
+            (origin, migration),
+        );
     }
     for key in applied {
         if steps.remove(&key).is_none() {
@@ -129,5 +141,8 @@ async fn missing(
 }
 
 fn names(steps: &[Step]) -> Vec<String> {
-    steps.iter().map(|(origin, migration)| format!("{origin}/{}", migration.name)).collect()
+    steps
+        .iter()
+        .map(|(origin, migration)| format!("{origin}/{}", migration.name))
+        .collect()
 }

@@ -160,7 +160,9 @@ struct Connector {
 
 impl std::fmt::Debug for Connector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connector").field("schema", &self.schema).finish_non_exhaustive()
+        f.debug_struct("Connector")
+            .field("schema", &self.schema)
+            .finish_non_exhaustive()
     }
 }
 
@@ -170,7 +172,9 @@ impl Connector {
         let schema = format!("rialto_{role}");
         let options = config.get_options().unwrap_or_default();
         let options = format!("{options} -c search_path={schema}");
-        config.options(options.trim()).application_name(format!("rialto {role}"));
+        config
+            .options(options.trim())
+            .application_name(format!("rialto {role}"));
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(std::time::Duration::from_secs(5));
         }
@@ -179,7 +183,11 @@ impl Connector {
             SslMode::Disable => None,
             _ => Some(MakeRustlsConnect::new(tls_config().map_err(unreachable)?)),
         };
-        Ok(Self { config, tls, schema })
+        Ok(Self {
+            config,
+            tls,
+            schema,
+        })
     }
 
     async fn connect(&self) -> Result<PgConnection, DbError> {
@@ -191,12 +199,19 @@ impl Connector {
                 client
             }
             Some(tls) => {
-                let (client, driver) = self.config.connect(tls.clone()).await.map_err(unreachable)?;
+                let (client, driver) = self
+                    .config
+                    .connect(tls.clone())
+                    .await
+                    .map_err(unreachable)?;
                 drive(driver);
                 client
             }
         };
-        Ok(PgConnection { client, statements: Mutex::default() })
+        Ok(PgConnection {
+            client,
+            statements: Mutex::default(),
+        })
     }
 }
 
@@ -215,10 +230,16 @@ where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
-    #[expect(clippy::disallowed_methods, reason = "ends with the client that owns it")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "ends with the client that owns it"
+    )]
     tokio::spawn(async move {
         if let Err(error) = driver.await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "a database connection broke");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a database connection broke"
+            );
         }
     });
 }
@@ -248,7 +269,10 @@ impl PgConnection {
         params: &[Scalar<'_>],
     ) -> Result<Vec<tokio_postgres::Row>, DbError> {
         let statement = self.prepare(sql).await?;
-        let rows = self.client.query(&statement, &references(&bound(params))).await;
+        let rows = self
+            .client
+            .query(&statement, &references(&bound(params)))
+            .await;
         rows.map_err(|error| DbError::postgres(sql.postgres, error))
     }
 
@@ -258,12 +282,18 @@ impl PgConnection {
         params: &[Scalar<'_>],
     ) -> Result<u64, DbError> {
         let statement = self.prepare(sql).await?;
-        let changed = self.client.execute(&statement, &references(&bound(params))).await;
+        let changed = self
+            .client
+            .execute(&statement, &references(&bound(params)))
+            .await;
         changed.map_err(|error| DbError::postgres(sql.postgres, error))
     }
 
     pub(super) async fn script(&self, text: &'static str) -> Result<(), DbError> {
-        self.client.batch_execute(text).await.map_err(|error| DbError::postgres(text, error))
+        self.client
+            .batch_execute(text)
+            .await
+            .map_err(|error| DbError::postgres(text, error))
     }
 
     /// Two instances may race for it: "if not exists" alone does not make that safe.
@@ -336,12 +366,19 @@ impl PgTransaction {
             Ok(statement) => statement,
             Err(error) => return Err(self.first_cause(error).await),
         };
-        let params: Vec<Bound<'static>> =
-            params.iter().map(|param| Bound(param.clone().into_owned())).collect();
+        let params: Vec<Bound<'static>> = params
+            .iter()
+            .map(|param| Bound(param.clone().into_owned()))
+            .collect();
         let connection = self.connection.clone();
         self.leave(Box::pin(async move {
-            let changed = connection.client.execute(&statement, &references(&params)).await;
-            changed.map(drop).map_err(|error| DbError::postgres(sql.postgres, error))
+            let changed = connection
+                .client
+                .execute(&statement, &references(&params))
+                .await;
+            changed
+                .map(drop)
+                .map_err(|error| DbError::postgres(sql.postgres, error))
         }));
         Ok(())
     }
@@ -353,11 +390,16 @@ impl PgTransaction {
 
     /// The first poll puts the message on the wire.
     fn leave(&self, mut statement: Pending) {
-        match statement.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        match statement
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+        {
             Poll::Pending => self.pending.lock().push(statement),
             Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(error)) => {
-                self.pending.lock().push(Box::pin(std::future::ready(Err(error))));
+                self.pending
+                    .lock()
+                    .push(Box::pin(std::future::ready(Err(error))));
             }
         }
     }
@@ -397,7 +439,10 @@ fn bound<'a>(params: &'a [Scalar<'_>]) -> Vec<Bound<'a>> {
 }
 
 fn references<'a>(params: &'a [Bound<'_>]) -> Vec<&'a (dyn ToSql + Sync)> {
-    params.iter().map(|param| param as &(dyn ToSql + Sync)).collect()
+    params
+        .iter()
+        .map(|param| param as &(dyn ToSql + Sync))
+        .collect()
 }
 
 impl ToSql for Bound<'_> {

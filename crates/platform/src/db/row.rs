@@ -1,7 +1,7 @@
 //! What a statement returns.
 
-use kernel::stored::{Form, Scalar, Stored};
 use kernel::Timestamp;
+use kernel::stored::{Form, Scalar, Stored};
 use rusqlite::types::ValueRef;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -77,7 +77,9 @@ fn sqlite_scalar<'a>(
     index: usize,
     form: Form,
 ) -> Result<Scalar<'a>, DbError> {
-    let value = row.get_ref(index).map_err(|error| DbError::sqlite("read a column", error))?;
+    let value = row
+        .get_ref(index)
+        .map_err(|error| DbError::sqlite("read a column", error))?;
     let text = |bytes: &'a [u8]| String::from_utf8_lossy(bytes);
     Ok(match (value, form) {
         (ValueRef::Null, _) => Scalar::Null,
@@ -99,10 +101,7 @@ fn sqlite_scalar<'a>(
 struct Raw<'a>(&'a [u8]);
 
 impl<'a> tokio_postgres::types::FromSql<'a> for Raw<'a> {
-    fn from_sql(
-        _: &Type,
-        raw: &'a [u8],
-    ) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
         Ok(Self(raw))
     }
 
@@ -119,12 +118,21 @@ fn postgres_scalar<'a>(
     index: usize,
     form: Form,
 ) -> Result<Scalar<'a>, DbError> {
-    let value: Option<Raw<'a>> =
-        row.try_get(index).map_err(|error| DbError::postgres("read a column", error))?;
-    let Some(Raw(raw)) = value else { return Ok(Scalar::Null) };
+    let value: Option<Raw<'a>> = row
+        .try_get(index)
+        .map_err(|error| DbError::postgres("read a column", error))?;
+    let Some(Raw(raw)) = value else {
+        return Ok(Scalar::Null);
+    };
     let int = || match raw.len() {
-        2 => raw.try_into().ok().map(|raw| i64::from(i16::from_be_bytes(raw))),
-        4 => raw.try_into().ok().map(|raw| i64::from(i32::from_be_bytes(raw))),
+        2 => raw
+            .try_into()
+            .ok()
+            .map(|raw| i64::from(i16::from_be_bytes(raw))),
+        4 => raw
+            .try_into()
+            .ok()
+            .map(|raw| i64::from(i32::from_be_bytes(raw))),
         _ => raw.try_into().ok().map(i64::from_be_bytes),
     };
     let column = &row.columns()[index];
@@ -132,7 +140,9 @@ fn postgres_scalar<'a>(
         (&Type::BOOL, _) => Scalar::Bool(raw == [1]),
         (&Type::INT2 | &Type::INT4 | &Type::INT8, _) => int().map_or(Scalar::Null, Scalar::Int),
         (&Type::TIMESTAMPTZ, _) => int().map_or(Scalar::Null, |micros| {
-            Scalar::Time(Timestamp::from_micros(micros.saturating_add(POSTGRES_EPOCH_MICROS)))
+            Scalar::Time(Timestamp::from_micros(
+                micros.saturating_add(POSTGRES_EPOCH_MICROS),
+            ))
         }),
         (&Type::UUID, _) => Uuid::from_slice(raw).map_or(Scalar::Null, Scalar::Uuid),
         // jsonb begins with its version number.

@@ -53,7 +53,10 @@ impl Sqlite {
             path,
             queue: Mutex::new(Some(queue)),
             writer: Mutex::new(Some(writer)),
-            readers: Arc::new(Readers { idle: Mutex::default(), keep: settings.read_connections }),
+            readers: Arc::new(Readers {
+                idle: Mutex::default(),
+                keep: settings.read_connections,
+            }),
         })
     }
 
@@ -67,7 +70,10 @@ impl Sqlite {
                 connection
             }
         };
-        Ok(ReaderGuard { connection: Some(Mutex::new(connection)), home: self.readers.clone() })
+        Ok(ReaderGuard {
+            connection: Some(Mutex::new(connection)),
+            home: self.readers.clone(),
+        })
     }
 
     pub(super) async fn write<T, E, F, Fut>(
@@ -86,8 +92,8 @@ impl Sqlite {
         let span = tracing::Span::current();
         let job: Job = Box::new(move |connection| {
             let _entered = span.enter();
-            let tx = Tx::new(tx::Engine::SqliteWrite(connection.clone()), shared)
-                .in_context(context);
+            let tx =
+                Tx::new(tx::Engine::SqliteWrite(connection.clone()), shared).in_context(context);
             let outcome = tx.outcome();
             let result = in_savepoint(connection, || outcome.check(run_now(work(tx))));
             Box::new(move |committed| {
@@ -145,7 +151,11 @@ fn write_loop(connection: &Arc<Mutex<Connection>>, jobs: &Receiver<Job>) {
         while let Some(job) = next {
             // Without a transaction the statements of the job fail, and its savepoint with them.
             replies.push(job(connection));
-            next = if replies.len() < GROUP { jobs.try_recv().ok() } else { None };
+            next = if replies.len() < GROUP {
+                jobs.try_recv().ok()
+            } else {
+                None
+            };
         }
         let committed = begun.and_then(|()| {
             let connection = connection.lock();
@@ -204,14 +214,21 @@ impl ReaderGuard {
 
     pub(super) fn check(&self, sql: &'static Sql) -> Result<(), DbError> {
         let connection = self.lock();
-        connection.prepare(sql.sqlite).map(drop).map_err(|e| DbError::sqlite(sql.sqlite, e))
+        connection
+            .prepare(sql.sqlite)
+            .map(drop)
+            .map_err(|e| DbError::sqlite(sql.sqlite, e))
     }
 }
 
 impl Drop for ReaderGuard {
     fn drop(&mut self) {
         let mut idle = self.home.idle.lock();
-        if let Some(connection) = self.connection.take().filter(|_| idle.len() < self.home.keep) {
+        if let Some(connection) = self
+            .connection
+            .take()
+            .filter(|_| idle.len() < self.home.keep)
+        {
             idle.push(connection.into_inner());
         }
     }
@@ -226,7 +243,10 @@ pub(super) fn one<T: FromRow>(
     let mut statement = connection.prepare_cached(sql).map_err(fail)?;
     bind(&mut statement, sql, params)?;
     let mut rows = statement.raw_query();
-    rows.next().map_err(fail)?.map(|row| T::from_row(&Row::Sqlite(row))).transpose()
+    rows.next()
+        .map_err(fail)?
+        .map(|row| T::from_row(&Row::Sqlite(row)))
+        .transpose()
 }
 
 pub(super) fn all<T: FromRow>(
@@ -258,12 +278,19 @@ pub(super) fn exec(
 }
 
 pub(super) fn script(connection: &Connection, text: &'static str) -> Result<(), DbError> {
-    connection.execute_batch(text).map_err(|error| DbError::sqlite(text, error))
+    connection
+        .execute_batch(text)
+        .map_err(|error| DbError::sqlite(text, error))
 }
 
 fn control(connection: &Connection, sql: &'static str) -> Result<(), DbError> {
-    let mut statement = connection.prepare_cached(sql).map_err(|e| DbError::sqlite(sql, e))?;
-    statement.raw_execute().map(drop).map_err(|error| DbError::sqlite(sql, error))
+    let mut statement = connection
+        .prepare_cached(sql)
+        .map_err(|e| DbError::sqlite(sql, e))?;
+    statement
+        .raw_execute()
+        .map(drop)
+        .map_err(|error| DbError::sqlite(sql, error))
 }
 
 fn bind(
@@ -294,7 +321,9 @@ impl rusqlite::ToSql for Bound<'_> {
             Scalar::Uuid(uuid) => ToSqlOutput::Borrowed(ValueRef::Blob(uuid.as_bytes())),
             Scalar::Bytes(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
             Scalar::Uuids(uuids) => {
-                let blobs = uuids.iter().map(|uuid| Value::Blob(uuid.as_bytes().to_vec()));
+                let blobs = uuids
+                    .iter()
+                    .map(|uuid| Value::Blob(uuid.as_bytes().to_vec()));
                 let list: rusqlite::vtab::array::Array = Rc::new(blobs.collect());
                 // The name is that of the module that `rarray(..)` reads.
                 ToSqlOutput::from_rc(list, c"rarray")
@@ -302,4 +331,3 @@ impl rusqlite::ToSql for Bound<'_> {
         })
     }
 }
-

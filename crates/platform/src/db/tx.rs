@@ -56,7 +56,12 @@ pub(super) enum Engine {
 impl Tx {
     pub(super) fn new(engine: Engine, shared: Arc<Shared>) -> Self {
         let context = RequestContext::current();
-        Self { engine, shared, context, outcome: Arc::default() }
+        Self {
+            engine,
+            shared,
+            context,
+            outcome: Arc::default(),
+        }
     }
 
     pub(super) fn in_context(mut self, context: Option<Arc<RequestContext>>) -> Self {
@@ -98,12 +103,14 @@ impl Tx {
         let found = match &self.engine {
             Engine::SqliteRead(reader) => sqlite::one(&reader.lock(), sql.sqlite, params),
             Engine::SqliteWrite(writer) => sqlite::one(&writer.lock(), sql.sqlite, params),
-            Engine::PostgresRead(connection) => {
-                connection.query(sql, params).await.and_then(|rows| first(&rows))
-            }
-            Engine::PostgresWrite(transaction) => {
-                transaction.query(sql, params).await.and_then(|rows| first(&rows))
-            }
+            Engine::PostgresRead(connection) => connection
+                .query(sql, params)
+                .await
+                .and_then(|rows| first(&rows)),
+            Engine::PostgresWrite(transaction) => transaction
+                .query(sql, params)
+                .await
+                .and_then(|rows| first(&rows)),
         };
         self.doomed_by(found)
     }
@@ -118,12 +125,14 @@ impl Tx {
         let found = match &self.engine {
             Engine::SqliteRead(reader) => sqlite::all(&reader.lock(), sql.sqlite, params),
             Engine::SqliteWrite(writer) => sqlite::all(&writer.lock(), sql.sqlite, params),
-            Engine::PostgresRead(connection) => {
-                connection.query(sql, params).await.and_then(|rows| every(&rows))
-            }
-            Engine::PostgresWrite(transaction) => {
-                transaction.query(sql, params).await.and_then(|rows| every(&rows))
-            }
+            Engine::PostgresRead(connection) => connection
+                .query(sql, params)
+                .await
+                .and_then(|rows| every(&rows)),
+            Engine::PostgresWrite(transaction) => transaction
+                .query(sql, params)
+                .await
+                .and_then(|rows| every(&rows)),
         };
         self.doomed_by(found)
     }
@@ -170,7 +179,10 @@ impl Tx {
 
     fn doomed_by<T>(&self, result: Result<T, DbError>) -> Result<T, DbError> {
         result.inspect_err(|error| {
-            self.outcome.doomed.lock().get_or_insert_with(|| error.clone());
+            self.outcome
+                .doomed
+                .lock()
+                .get_or_insert_with(|| error.clone());
         })
     }
 
@@ -183,9 +195,13 @@ impl Tx {
 }
 
 fn first<T: FromRow>(rows: &[tokio_postgres::Row]) -> Result<Option<T>, DbError> {
-    rows.first().map(|row| T::from_row(&Row::Postgres(row))).transpose()
+    rows.first()
+        .map(|row| T::from_row(&Row::Postgres(row)))
+        .transpose()
 }
 
 fn every<T: FromRow>(rows: &[tokio_postgres::Row]) -> Result<Vec<T>, DbError> {
-    rows.iter().map(|row| T::from_row(&Row::Postgres(row))).collect()
+    rows.iter()
+        .map(|row| T::from_row(&Row::Postgres(row)))
+        .collect()
 }

@@ -46,10 +46,11 @@ impl FromStr for DatabaseUrl {
 }
 
 fn postgres(url: &str) -> Result<DatabaseUrl, InvalidUrl> {
-    let mut config: tokio_postgres::Config = url.parse().map_err(|error: tokio_postgres::Error| {
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
-        InvalidUrl::Postgres(cause.unwrap_or_else(|| error.to_string()))
-    })?;
+    let mut config: tokio_postgres::Config =
+        url.parse().map_err(|error: tokio_postgres::Error| {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            InvalidUrl::Postgres(cause.unwrap_or_else(|| error.to_string()))
+        })?;
     if config.get_hosts().is_empty() {
         return Err(InvalidUrl::Postgres(String::from("the host is missing")));
     }
@@ -58,7 +59,11 @@ fn postgres(url: &str) -> Result<DatabaseUrl, InvalidUrl> {
             Host::Tcp(name) => name == "localhost" || name == "::1" || name.starts_with("127."),
             Host::Unix(_) => true,
         });
-        config.ssl_mode(if here { SslMode::Disable } else { SslMode::Require });
+        config.ssl_mode(if here {
+            SslMode::Disable
+        } else {
+            SslMode::Require
+        });
     }
     Ok(DatabaseUrl::Postgres(Box::new(config)))
 }
@@ -104,21 +109,38 @@ mod tests {
 
     #[test]
     fn tls_is_the_default_off_this_machine() {
-        assert_eq!(ssl_mode("postgres://shop@db.example/shop"), SslMode::Require);
+        assert_eq!(
+            ssl_mode("postgres://shop@db.example/shop"),
+            SslMode::Require
+        );
         assert_eq!(ssl_mode("postgres://shop@127.0.0.1/shop"), SslMode::Disable);
-        assert_eq!(ssl_mode("postgres://shop@db/shop?sslmode=disable"), SslMode::Disable);
+        assert_eq!(
+            ssl_mode("postgres://shop@db/shop?sslmode=disable"),
+            SslMode::Disable
+        );
     }
 
     #[test]
     fn shows_no_password() {
-        let url: DatabaseUrl = "postgres://shop:hunter2@127.0.0.1:6432/shop".parse().expect("url");
+        let url: DatabaseUrl = "postgres://shop:hunter2@127.0.0.1:6432/shop"
+            .parse()
+            .expect("url");
         assert_eq!(format!("{url:?}"), "postgres://shop@127.0.0.1:6432/shop");
     }
 
     #[test]
     fn refuses_other_schemes() {
-        assert!(matches!("mysql://x".parse::<DatabaseUrl>(), Err(InvalidUrl::Scheme(_))));
-        assert!(matches!("sqlite:".parse::<DatabaseUrl>(), Err(InvalidUrl::NoFolder)));
-        assert!(matches!("postgres://x:y".parse::<DatabaseUrl>(), Err(InvalidUrl::Postgres(_))));
+        assert!(matches!(
+            "mysql://x".parse::<DatabaseUrl>(),
+            Err(InvalidUrl::Scheme(_))
+        ));
+        assert!(matches!(
+            "sqlite:".parse::<DatabaseUrl>(),
+            Err(InvalidUrl::NoFolder)
+        ));
+        assert!(matches!(
+            "postgres://x:y".parse::<DatabaseUrl>(),
+            Err(InvalidUrl::Postgres(_))
+        ));
     }
 }

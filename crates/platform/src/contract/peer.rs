@@ -1,0 +1,291 @@
+//! The side that calls: the instances of one role in other processes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Method, Request, Response, Uri};
+use http_body_util::{BodyExt, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use kernel::problem::codes;
+use kernel::{Kind, Problem, Sources};
+use parking_lot::Mutex;
+
+use super::peer_key::{PROOF, PeerKey};
+use crate::context::RequestContext;
+use crate::http::entry::{DEADLINE, TRACEPARENT};
+
+/// How calls to other processes behave.
+#[derive(Debug, Clone)]
+pub struct PeerSettings {
+    /// The longest that a call may take.
+    pub deadline: Duration,
+    /// Bytes of an answer.
+    pub body_limit: usize,
+}
+
+/// Failures in a row after which an instance is left out.
+const FAILURES: usize = 5;
+/// For how long.
+const LEFT_OUT: Duration = Duration::from_secs(2);
+/// Tenths of a repetition that each call earns: one call in ten may be repeated, and a few more
+/// after a quiet time.
+const EARNED: i64 = 1;
+const COST: i64 = 10;
+const SAVINGS: i64 = 200;
+
+/// The instances of one role. Calls go round them.
+#[derive(Debug)]
+pub struct Peer {
+    role: &'static str,
+    instances: Vec<Instance>,
+    next: AtomicUsize,
+    budget: AtomicI64,
+    client: Client<HttpConnector, Body>,
+    key: PeerKey,
+    sources: Sources,
+    settings: PeerSettings,
+}
+
+#[derive(Debug)]
+struct Instance {
+    authority: Authority,
+    failures: AtomicUsize,
+    out_until: Mutex<Option<std::time::Instant>>,
+}
+
+/// A call that did not come to an answer.
+struct Failed {
+    problem: Problem,
+    /// Whether another instance may be asked.
+    repeat: bool,
+}
+
+impl Peer {
+    /// The instances of `role` at `addresses` (`http://host:port`).
+    pub fn new(
+        role: &'static str,
+        addresses: &[Uri],
+        key: PeerKey,
+        sources: Sources,
+        settings: PeerSettings,
+    ) -> Arc<Self> {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(Duration::from_secs(2)));
+        let client = Client::builder(TokioExecutor::new())
+            .http2_only(true)
+            .timer(TokioTimer::new())
+            .http2_keep_alive_interval(Duration::from_secs(10))
+            .http2_keep_alive_timeout(Duration::from_secs(5))
+            .build(connector);
+        let authorities = addresses.iter().filter_map(|uri| uri.authority().cloned());
+        let instances = authorities
+            .map(|authority| Instance {
+                authority,
+                failures: AtomicUsize::new(0),
+                out_until: Mutex::default(),
+            })
+            .collect();
+        let next = AtomicUsize::new(0);
+        let budget = AtomicI64::new(SAVINGS);
+        Arc::new(Self {
+            role,
+            instances,
+            next,
+            budget,
+            client,
+            key,
+            sources,
+            settings,
+        })
+    }
+
+    /// Calls a contract method and returns its JSON, or the problem that it answered with.
+    pub(crate) async fn call(&self, path: &str, request: Bytes) -> Result<Vec<u8>, Problem> {
+        let context = RequestContext::current();
+        let limit = self.settings.deadline;
+        let limit = context.map_or(limit, |context| context.remaining(limit));
+        self.earn();
+        let calling = async {
+            match self.attempt(path, request.clone()).await {
+                Err(failed) if failed.repeat && self.may_repeat() => {
+                    self.attempt(path, request).await
+                }
+                result => result,
+            }
+        };
+        match tokio::time::timeout(limit, calling).await {
+            Ok(result) => result.map_err(|failed| failed.problem),
+            Err(_) => {
+                let detail = format!("{} did not answer within {limit:?}", self.role);
+                Err(Problem::new(
+                    Kind::DeadlineExceeded,
+                    codes::DEADLINE,
+                    detail,
+                ))
+            }
+        }
+    }
+
+    /// Passes a request on as it is, and its answer back, both streaming. Not repeated: the body
+    /// may be gone.
+    pub async fn forward(&self, mut request: Request<Body>) -> Result<Response<Body>, Problem> {
+        let path = request.uri().path_and_query().cloned();
+        let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let instance = self
+            .choose()
+            .ok_or_else(|| self.away("no instance is configured"))?;
+        *request.uri_mut() = uri(instance, path);
+        *request.version_mut() = http::Version::HTTP_2;
+        let response = self
+            .send(instance, request)
+            .await
+            .map_err(|failed| failed.problem)?;
+        let (mut parts, body) = response.into_parts();
+        parts.headers.remove(PROOF);
+        Ok(Response::from_parts(parts, Body::new(body)))
+    }
+
+    async fn attempt(&self, path: &str, request: Bytes) -> Result<Vec<u8>, Failed> {
+        let final_ = |problem| Failed {
+            problem,
+            repeat: false,
+        };
+        let instance = self
+            .choose()
+            .ok_or_else(|| final_(self.away("no instance is configured")))?;
+        let path = PathAndQuery::try_from(path).expect("paths of contracts are plain");
+        let mut outgoing = Request::new(Body::from(request));
+        *outgoing.method_mut() = Method::POST;
+        *outgoing.uri_mut() = uri(instance, path);
+        outgoing
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let response = self.send(instance, outgoing).await?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), self.settings.body_limit)
+            .collect()
+            .await;
+        let body = body
+            .map_err(|error| final_(self.away(&error.to_string())))?
+            .to_bytes();
+        if status.is_success() {
+            return Ok(body.into());
+        }
+        let problem = serde_json::from_slice::<Problem>(&body)
+            .unwrap_or_else(|_| self.away(&format!("it answered {status} without a problem")));
+        let repeat = problem.kind() == Kind::Unavailable;
+        Err(Failed { problem, repeat })
+    }
+
+    async fn send(
+        &self,
+        instance: &Instance,
+        mut request: Request<Body>,
+    ) -> Result<Response<hyper::body::Incoming>, Failed> {
+        let path = request
+            .uri()
+            .path_and_query()
+            .map_or("/", |path| path.as_str())
+            .to_owned();
+        let proof = self
+            .key
+            .prove(&self.sources, request.method().as_str(), &path);
+        let headers = request.headers_mut();
+        headers.insert(PROOF, proof.clone());
+        if let Some(context) = RequestContext::current() {
+            let left = context.remaining(self.settings.deadline).as_millis();
+            headers.insert(
+                DEADLINE,
+                HeaderValue::from(u64::try_from(left).unwrap_or(u64::MAX)),
+            );
+            if let Ok(trace) = HeaderValue::try_from(context.trace.to_string()) {
+                headers.insert(TRACEPARENT, trace);
+            }
+        }
+        let response = match self.client.request(request).await {
+            Ok(response) => response,
+            Err(error) => {
+                instance.failed();
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                let problem = self.away(&cause.unwrap_or_else(|| error.to_string()));
+                return Err(Failed {
+                    problem,
+                    repeat: true,
+                });
+            }
+        };
+        instance.failures.store(0, Ordering::Relaxed);
+        let answer = response
+            .headers()
+            .get(PROOF)
+            .and_then(|value| value.to_str().ok());
+        let proof = proof.to_str().unwrap_or_default();
+        let status = response.status().as_u16();
+        if answer.is_some_and(|answer| self.key.acknowledged(answer, proof, status)) {
+            return Ok(response);
+        }
+        let detail = "it did not prove to know the key; compare internal.key on both sides";
+        Err(Failed {
+            problem: self.away(detail),
+            repeat: false,
+        })
+    }
+
+    /// The next instance that is not left out; if all are, the next one anyway.
+    fn choose(&self) -> Option<&Instance> {
+        let count = self.instances.len();
+        let start = self.next.fetch_add(1, Ordering::Relaxed);
+        let now = std::time::Instant::now();
+        let turn = (0..count).map(|step| &self.instances[(start + step) % count]);
+        turn.clone()
+            .find(|instance| !instance.is_out(now))
+            .or_else(|| turn.into_iter().next())
+    }
+
+    fn may_repeat(&self) -> bool {
+        let spend = |saved: i64| (saved >= COST).then_some(saved - COST);
+        self.budget
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend)
+            .is_ok()
+    }
+
+    fn earn(&self) {
+        let earn = |saved: i64| Some((saved + EARNED).min(SAVINGS));
+        let _ = self
+            .budget
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, earn);
+    }
+
+    fn away(&self, why: &str) -> Problem {
+        let detail = format!("{} is away: {why}", self.role);
+        Problem::unavailable(codes::UNAVAILABLE, detail, 1)
+    }
+}
+
+impl Instance {
+    fn failed(&self) {
+        if self.failures.fetch_add(1, Ordering::Relaxed) + 1 >= FAILURES {
+            *self.out_until.lock() = Some(std::time::Instant::now() + LEFT_OUT);
+        }
+    }
+
+    fn is_out(&self, now: std::time::Instant) -> bool {
+        self.out_until.lock().is_some_and(|until| until > now)
+    }
+}
+
+fn uri(instance: &Instance, path: PathAndQuery) -> Uri {
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(Scheme::HTTP);
+    parts.authority = Some(instance.authority.clone());
+    parts.path_and_query = Some(path);
+    Uri::from_parts(parts).expect("scheme, authority and path are there")
+}

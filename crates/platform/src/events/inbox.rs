@@ -1,0 +1,381 @@
+//! Handles the events that reach a role: each once for each consumer, in the order of its subject.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kernel::problem::codes;
+use kernel::{Envelope, Event, Id, Kind, Problem, Scalar, Timestamp};
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::{EventSink, retry};
+use crate::context::RequestContext;
+use crate::db::{Db, DbError, Tx};
+use crate::lease::Lease;
+use crate::metrics::{ConsumerLabels, Metrics};
+use crate::tasks::Shutdown;
+use crate::telemetry::TraceContext;
+use crate::{params, sql};
+
+/// What handling an event comes to.
+pub type Handling<'a> = Pin<Box<dyn Future<Output = Result<(), Problem>> + Send + 'a>>;
+
+type Handler = dyn for<'a> Fn(&'a Tx, &Envelope) -> Handling<'a> + Send + Sync;
+
+/// One reaction to one type of event.
+#[derive(Clone)]
+pub struct Consumer {
+    /// Names it in the inbox, the metrics and the dead letters: `notification.welcome`. Must not
+    /// change: what was handled is remembered under it.
+    pub name: &'static str,
+    /// The type that it reacts to.
+    pub event_type: &'static str,
+    handler: Arc<Handler>,
+}
+
+impl Consumer {
+    /// A consumer that runs `handler` inside the transaction that remembers the event. The handler
+    /// gets a clone of the service.
+    pub fn new<S, E, F>(name: &'static str, service: &S, handler: F) -> Self
+    where
+        S: Clone + Send + Sync + 'static,
+        E: Event,
+        F: for<'a> Fn(S, &'a Tx, E) -> Handling<'a> + Send + Sync + 'static,
+    {
+        let service = service.clone();
+        let handler: Arc<Handler> = Arc::new(move |tx, envelope| match envelope.open::<E>() {
+            Ok(event) => handler(service.clone(), tx, event),
+            Err(error) => {
+                let detail = format!("{error}: {}", error.source);
+                let problem = Problem::new(Kind::Malformed, codes::MALFORMED, detail);
+                Box::pin(std::future::ready(Err(problem)))
+            }
+        });
+        Self {
+            name,
+            event_type: E::TYPE,
+            handler,
+        }
+    }
+}
+
+impl fmt::Debug for Consumer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}", self.name, self.event_type)
+    }
+}
+
+/// How failures are treated.
+#[derive(Debug, Clone, Copy)]
+pub struct InboxSettings {
+    /// Attempts at an event before it is parked.
+    pub attempts: u32,
+    /// How often due failures are looked for.
+    pub poll: Duration,
+}
+
+/// The consumers of one role. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Inbox(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    db: Db,
+    consumers: Vec<Consumer>,
+    metrics: Metrics,
+    settings: InboxSettings,
+    lease: Lease,
+}
+
+/// What became of one event at one consumer, for the metrics.
+type Outcomes = Vec<(&'static str, &'static str)>;
+
+impl Inbox {
+    /// An inbox that remembers what was handled in `db`, the database of the consumers.
+    pub fn new(
+        db: Db,
+        consumers: Vec<Consumer>,
+        metrics: Metrics,
+        settings: InboxSettings,
+    ) -> Self {
+        let lease = Lease::new(&db, "event-retries", Duration::from_secs(10));
+        Self(Arc::new(Inner {
+            db,
+            consumers,
+            metrics,
+            settings,
+            lease,
+        }))
+    }
+
+    /// Tries failed events again when they are due, until `shutdown` begins.
+    pub async fn run(self, shutdown: Shutdown) {
+        while shutdown.sleep(self.0.settings.poll).await {
+            if let Err(error) = self.retry_due().await {
+                let role = self.0.db.role();
+                tracing::warn!(
+                    role,
+                    error = &error as &dyn std::error::Error,
+                    "retries wait"
+                );
+            }
+        }
+    }
+
+    /// Tries every failed event that is due; returns how many were tried.
+    pub async fn retry_due(&self) -> Result<usize, DbError> {
+        let now = self.0.db.sources().now();
+        let due = retry::due(&self.0.db.read().await?, now).await?;
+        if due.is_empty() || !self.0.lease.hold().await? {
+            return Ok(0);
+        }
+        let mut stuck = HashSet::new();
+        let tried = due.len();
+        for failure in due {
+            let Some(consumer) = self.0.consumers.iter().find(|c| c.name == failure.consumer)
+            else {
+                continue;
+            };
+            let line = (consumer.name, failure.subject.clone());
+            if stuck.contains(&line) {
+                continue;
+            }
+            if !self
+                .attempt(consumer, Arc::new(failure.envelope.0), failure.attempts)
+                .await?
+            {
+                stuck.insert(line);
+            }
+        }
+        Ok(tried)
+    }
+
+    /// Optimistic: everything in one transaction. `Err` undoes it all.
+    async fn handle_together(&self, events: Arc<Vec<Envelope>>) -> Result<Outcomes, Problem> {
+        let inner = self.0.clone();
+        let work = move |tx: Tx| async move {
+            let mut outcomes = Vec::new();
+            for consumer in &inner.consumers {
+                let mine: Vec<&Envelope> = events
+                    .iter()
+                    .filter(|event| event.event_type == consumer.event_type)
+                    .collect();
+                if !mine.is_empty() {
+                    handle_all(&tx, consumer, &mine, &mut outcomes).await?;
+                }
+            }
+            Ok(outcomes)
+        };
+        self.0
+            .db
+            .write(move |tx| async move { work(tx).await.map_err(Undone) })
+            .await
+            .map_err(|Undone(problem)| problem)
+    }
+
+    /// One by one: what fails is kept for another attempt, and harms nothing else.
+    async fn handle_apart(&self, events: &[Envelope]) -> Result<(), DbError> {
+        for consumer in &self.0.consumers {
+            for event in events
+                .iter()
+                .filter(|event| event.event_type == consumer.event_type)
+            {
+                self.attempt(consumer, Arc::new(event.clone()), 0).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Handles one event in a transaction of its own; `false` if it failed and is kept. Fails only
+    /// if it could not even be kept.
+    async fn attempt(
+        &self,
+        consumer: &Consumer,
+        event: Arc<Envelope>,
+        attempts: u32,
+    ) -> Result<bool, DbError> {
+        let (this, envelope) = (consumer.clone(), event.clone());
+        let first = attempts == 0;
+        let handled = self.0.db.write(move |tx| async move {
+            let mut outcomes = Vec::new();
+            if first {
+                handle_all(&tx, &this, &[&envelope], &mut outcomes)
+                    .await
+                    .map_err(Undone)?;
+            } else if claim(&tx, this.name, &[envelope.id.uuid()])
+                .await?
+                .is_empty()
+            {
+                outcomes.push((this.name, "repeated"));
+            } else {
+                handle_one(&tx, &this, &envelope).await.map_err(Undone)?;
+                outcomes.push((this.name, "handled"));
+            }
+            retry::forget(&tx, this.name, envelope.id).await?;
+            Ok::<_, Undone>(outcomes)
+        });
+        match handled.await {
+            Ok(outcomes) => {
+                self.measure(&outcomes);
+                Ok(true)
+            }
+            Err(Undone(problem)) => self
+                .keep(consumer.name, event, attempts + 1, problem)
+                .await
+                .map(|()| false),
+        }
+    }
+
+    async fn keep(
+        &self,
+        consumer: &'static str,
+        event: Arc<Envelope>,
+        attempts: u32,
+        problem: Problem,
+    ) -> Result<(), DbError> {
+        let hopeless = problem.kind() == Kind::Malformed;
+        let park = hopeless || attempts >= self.0.settings.attempts;
+        let error = match std::error::Error::source(&problem) {
+            Some(cause) => format!("{problem}: {cause}"),
+            None => problem.to_string(),
+        };
+        if park {
+            tracing::error!(consumer, event.id = %event.id, error, "an event is parked");
+        } else {
+            tracing::warn!(consumer, event.id = %event.id, error, "an event failed");
+        }
+        self.measure(&[(consumer, if park { "parked" } else { "failed" })]);
+        self.0
+            .db
+            .write(move |tx| async move {
+                retry::keep(&tx, consumer, &event, attempts, &error, park).await
+            })
+            .await
+    }
+
+    fn measure(&self, outcomes: &[(&'static str, &'static str)]) {
+        for &(consumer, outcome) in outcomes {
+            let labels = ConsumerLabels { consumer, outcome };
+            self.0.metrics.events.get_or_create(&labels).inc();
+        }
+    }
+}
+
+impl EventSink for Inbox {
+    fn deliver(
+        &self,
+        events: Vec<Envelope>,
+    ) -> Pin<Box<dyn Future<Output = Result<(), Problem>> + Send + '_>> {
+        Box::pin(async move {
+            let events = Arc::new(events);
+            match self.handle_together(events.clone()).await {
+                Ok(outcomes) => self.measure(&outcomes),
+                Err(_) => self.handle_apart(&events).await?,
+            }
+            Ok(())
+        })
+    }
+}
+
+/// A problem that undoes a transaction.
+struct Undone(Problem);
+
+impl From<DbError> for Undone {
+    fn from(error: DbError) -> Self {
+        Self(error.into())
+    }
+}
+
+async fn handle_all(
+    tx: &Tx,
+    consumer: &Consumer,
+    events: &[&Envelope],
+    outcomes: &mut Outcomes,
+) -> Result<(), Problem> {
+    let waiting = retry::waiting_subjects(tx, consumer.name).await?;
+    let ids: Vec<Uuid> = events
+        .iter()
+        .filter(|event| !waiting.contains(&event.subject))
+        .map(|event| event.id.uuid())
+        .collect();
+    let claimed = claim(tx, consumer.name, &ids).await?;
+    for event in events {
+        if waiting.contains(&event.subject) {
+            retry::keep(
+                tx,
+                consumer.name,
+                event,
+                1,
+                "waits behind an earlier event",
+                false,
+            )
+            .await?;
+            outcomes.push((consumer.name, "failed"));
+        } else if claimed.contains(&event.id.uuid()) {
+            handle_one(tx, consumer, event).await?;
+            outcomes.push((consumer.name, "handled"));
+        } else {
+            outcomes.push((consumer.name, "repeated"));
+        }
+    }
+    Ok(())
+}
+
+async fn handle_one(tx: &Tx, consumer: &Consumer, event: &Envelope) -> Result<(), Problem> {
+    let sources = tx.sources();
+    let cause = event
+        .traceparent
+        .as_deref()
+        .and_then(|text| text.parse::<TraceContext>().ok());
+    let trace = cause.map_or_else(|| TraceContext::root(sources), |cause| cause.child(sources));
+    let span = tracing::info_span!(
+        "event",
+        consumer = consumer.name,
+        event.id = %event.id,
+        trace_id = %trace.trace_id_text(),
+    );
+    let handling = (consumer.handler)(tx, event).instrument(span);
+    RequestContext::new(trace, None).scope(handling).await
+}
+
+/// Remembers the events as handled; returns those that were not remembered before.
+async fn claim(tx: &Tx, consumer: &str, ids: &[Uuid]) -> Result<HashSet<Uuid>, DbError> {
+    if ids.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let now = tx.sources().now();
+    let rows: Vec<(Uuid,)> = tx
+        .all(
+            sql!(
+                sqlite: "INSERT INTO handled_events (consumer, event_id, handled_at)
+                         SELECT $1, value, $2 FROM rarray($3) WHERE true
+                         ON CONFLICT DO NOTHING RETURNING event_id",
+                postgres: "INSERT INTO handled_events (consumer, event_id, handled_at)
+                           SELECT $1, unnest($3::uuid[]), $2
+                           ON CONFLICT DO NOTHING RETURNING event_id"
+            ),
+            &[
+                Scalar::Text(consumer.into()),
+                Scalar::Time(now),
+                Scalar::Uuids(ids.into()),
+            ],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
+}
+
+/// Forgets what was handled before `before`, a few at a time.
+pub(super) async fn prune(tx: &Tx, before: Timestamp) -> Result<u64, DbError> {
+    tx.exec(
+        sql!(
+            "DELETE FROM handled_events WHERE (consumer, event_id) IN (
+                 SELECT consumer, event_id FROM handled_events WHERE handled_at < $1 LIMIT 1000)"
+        ),
+        params![before],
+    )
+    .await
+}

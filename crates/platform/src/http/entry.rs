@@ -1,0 +1,172 @@
+//! What happens to every request at the listener, before any route is looked at.
+
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use kernel::problem::codes;
+use kernel::{Kind, Problem};
+
+use super::problem::{Unwritten, write};
+use super::{ApiError, HttpContext};
+use crate::context::RequestContext;
+use crate::telemetry::TraceContext;
+
+/// Names the request in the answer, in logs and in problems. What the client sends is kept if it
+/// is plain; else it is the trace id.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// W3C Trace Context.
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// How many milliseconds the caller still waits; only believed between processes of one shop.
+pub const DEADLINE: HeaderName = HeaderName::from_static("rialto-deadline-ms");
+
+/// The address that the request came from, behind trusted proxies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientAddress(pub IpAddr);
+
+/// Whether this listener is for processes of the shop only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// Anybody can reach it.
+    Public,
+    /// Only callers that have proved to belong here do.
+    Internal,
+}
+
+/// Gives the request its context, and the answer its request id; turns panics, late answers and
+/// problems into `application/problem+json`. A middleware for
+/// [`axum::middleware::from_fn_with_state`].
+pub async fn entry(
+    State((http, trust)): State<(HttpContext, Trust)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let started = Instant::now();
+    let trace = trace(&http, request.headers());
+    let limit = deadline(&http, trust, request.headers());
+    let context = RequestContext::new(trace, Some(started + limit));
+    let (path, request_id) = (
+        request.uri().path().to_owned(),
+        request_id(request.headers(), trace),
+    );
+    let answering = async {
+        if request
+            .uri()
+            .path_and_query()
+            .is_some_and(|uri| uri.as_str().len() > http.settings.uri_limit)
+        {
+            let detail = format!(
+                "the target is longer than {} bytes",
+                http.settings.uri_limit
+            );
+            let problem = Problem::new(Kind::UriTooLong, codes::URI_TOO_LONG, detail);
+            return ApiError::from(problem).into_response();
+        }
+        let running = AssertUnwindSafe(next.run(request)).catch_unwind();
+        match tokio::time::timeout(limit, running).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(_)) => {
+                let problem = Problem::new(Kind::Internal, codes::INTERNAL, "the handler panicked");
+                ApiError::from(problem).into_response()
+            }
+            Err(_) => {
+                let detail = format!("no answer within {limit:?}");
+                let problem = Problem::new(Kind::DeadlineExceeded, codes::DEADLINE, detail);
+                ApiError::from(problem).into_response()
+            }
+        }
+    };
+    let mut response = context.scope(answering).await;
+    if let Some(Unwritten(problem)) = response.extensions_mut().remove::<Unwritten>() {
+        response = told(&problem, &path, trace, response);
+    }
+    let took = started.elapsed();
+    if took > http.settings.slow {
+        let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        tracing::warn!(path, millis, trace_id = %trace.trace_id_text(), "a slow answer");
+    }
+    response.headers_mut().insert(REQUEST_ID, request_id);
+    response
+}
+
+/// Writes the problem, keeps the headers that were set, and logs what is our fault with its whole
+/// chain of causes: the one place where that happens.
+fn told(problem: &Problem, path: &str, trace: TraceContext, bare: Response) -> Response {
+    let trace_id = trace.trace_id_text();
+    if problem.status >= 500 {
+        let causes = causes(problem);
+        tracing::error!(
+            code = %problem.code, status = problem.status, path, trace_id, causes, "a request failed"
+        );
+    }
+    let mut written = write(&problem.clone().at(path, Some(trace_id)));
+    for (name, value) in bare.headers() {
+        if !written.headers().contains_key(name) {
+            written.headers_mut().insert(name.clone(), value.clone());
+        }
+    }
+    *written.extensions_mut() = bare.extensions().clone();
+    written
+}
+
+fn causes(problem: &Problem) -> String {
+    let mut chain = problem.detail.clone();
+    let mut cause = std::error::Error::source(problem);
+    while let Some(error) = cause {
+        chain.push_str(": ");
+        chain.push_str(&error.to_string());
+        cause = error.source();
+    }
+    chain
+}
+
+fn trace(http: &HttpContext, headers: &HeaderMap) -> TraceContext {
+    let sent = headers
+        .get(TRACEPARENT)
+        .and_then(|value| value.to_str().ok());
+    match sent.and_then(|text| text.parse::<TraceContext>().ok()) {
+        Some(parent) => parent.child(&http.sources),
+        None => TraceContext::root(&http.sources),
+    }
+}
+
+fn deadline(http: &HttpContext, trust: Trust, headers: &HeaderMap) -> Duration {
+    let limit = http.settings.deadline;
+    let asked = headers.get(DEADLINE).filter(|_| trust == Trust::Internal);
+    let asked = asked.and_then(|value| value.to_str().ok()?.parse().ok());
+    asked.map_or(limit, |millis| limit.min(Duration::from_millis(millis)))
+}
+
+fn request_id(headers: &HeaderMap, trace: TraceContext) -> HeaderValue {
+    let plain = |value: &&HeaderValue| {
+        let bytes = value.as_bytes();
+        (1..=64).contains(&bytes.len())
+            && bytes
+                .iter()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
+    };
+    let own = || HeaderValue::try_from(trace.trace_id_text()).expect("hexadecimal");
+    headers
+        .get(REQUEST_ID)
+        .filter(plain)
+        .cloned()
+        .unwrap_or_else(own)
+}
+
+/// Answers for paths that no route has.
+pub async fn no_route() -> ApiError {
+    Problem::new(Kind::NotFound, codes::NO_ROUTE, "no route has this path").into()
+}
+
+/// Answers for methods that a path does not have.
+pub async fn method_not_allowed() -> ApiError {
+    let detail = "the path exists, but not with this method; see the Allow header";
+    Problem::new(Kind::MethodNotAllowed, codes::METHOD_NOT_ALLOWED, detail).into()
+}

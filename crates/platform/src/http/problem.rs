@@ -1,0 +1,57 @@
+//! Problems as answers.
+
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use kernel::{Kind, Problem};
+
+/// What a handler fails with: any [`Fault`](kernel::Fault) or [`Problem`], by `?`.
+#[derive(Debug)]
+pub struct ApiError(Problem);
+
+impl<T: Into<Problem>> From<T> for ApiError {
+    fn from(error: T) -> Self {
+        Self(error.into())
+    }
+}
+
+/// Leaves the problem to the [`entry`](super::entry), which knows the request: the body is
+/// written there.
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = status(&self.0);
+        let mut response = status.into_response();
+        response
+            .extensions_mut()
+            .insert(Unwritten(Arc::new(self.0)));
+        response
+    }
+}
+
+/// A problem that has no body yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Unwritten(pub(crate) Arc<Problem>);
+
+fn status(problem: &Problem) -> StatusCode {
+    StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// The problem as `application/problem+json`.
+pub(crate) fn write(problem: &Problem) -> Response {
+    let body = serde_json::to_vec(problem).expect("problems are plain data");
+    let mut response = (status(problem), body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    if let Some(seconds) = problem.retry_after {
+        headers.insert(RETRY_AFTER, seconds.into());
+    }
+    if problem.kind() == Kind::Unauthenticated {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}

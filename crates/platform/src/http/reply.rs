@@ -1,0 +1,132 @@
+//! Answers that went well.
+
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};
+use http::{HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+
+use super::ETag;
+
+/// Says that the answer is the one that the first request with this key got.
+pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// An answer whose JSON is written already, once: to be sent, and to be kept for replays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Bytes,
+    pub(crate) replayed: bool,
+    etag: Option<ETag>,
+    location: Option<String>,
+    cache: &'static str,
+}
+
+impl Reply {
+    fn new(status: StatusCode, body: Bytes) -> Self {
+        Self {
+            status,
+            body,
+            replayed: false,
+            etag: None,
+            location: None,
+            cache: "no-store",
+        }
+    }
+
+    /// 200 with `view`.
+    pub fn ok(view: &impl Serialize) -> Self {
+        Self::new(StatusCode::OK, json(view))
+    }
+
+    /// 200 with JSON that was written before.
+    pub fn written(body: impl Into<Bytes>) -> Self {
+        Self::new(StatusCode::OK, body.into())
+    }
+
+    /// 201 with `view`, which is to be had at `location`.
+    pub fn created(location: impl Into<String>, view: &impl Serialize) -> Self {
+        let location = Some(location.into());
+        Self {
+            location,
+            ..Self::new(StatusCode::CREATED, json(view))
+        }
+    }
+
+    /// 202 with `view`: taken on, not done yet.
+    pub fn accepted(view: &impl Serialize) -> Self {
+        Self::new(StatusCode::ACCEPTED, json(view))
+    }
+
+    /// 204.
+    pub fn no_content() -> Self {
+        Self::new(StatusCode::NO_CONTENT, Bytes::new())
+    }
+
+    /// What the first request got.
+    pub(crate) fn replay(status: u16, body: String) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+        Self {
+            replayed: true,
+            ..Self::new(status, body.into())
+        }
+    }
+
+    /// The same answer, naming the version of what it shows.
+    pub fn tagged(self, etag: ETag) -> Self {
+        Self {
+            etag: Some(etag),
+            ..self
+        }
+    }
+
+    /// The same answer, which shared caches may keep for a moment and browsers must check.
+    pub fn public(self) -> Self {
+        Self {
+            cache: "public, max-age=0, s-maxage=1, must-revalidate",
+            ..self
+        }
+    }
+
+    /// The JSON.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+fn json(view: &impl Serialize) -> Bytes {
+    serde_json::to_vec(view)
+        .expect("views are plain data")
+        .into()
+}
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        let empty = self.body.is_empty();
+        let mut response = Response::new(self.body.into());
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        if !empty {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(self.cache));
+        if let Some(etag) = self.etag {
+            headers.insert(ETAG, etag.header());
+        }
+        if let Some(location) = self
+            .location
+            .and_then(|text| HeaderValue::try_from(text).ok())
+        {
+            headers.insert(LOCATION, location);
+        }
+        if self.replayed {
+            headers.insert(REPLAYED, HeaderValue::from_static("true"));
+        }
+        response
+    }
+}

@@ -1,0 +1,273 @@
+//! Repeating a request must not repeat its effect: `Idempotency-Key` (IETF draft
+//! `draft-ietf-httpapi-idempotency-key-header`).
+//!
+//! The answer is kept in the transaction of the effect, under the caller, the operation and the
+//! key. There is no moment at which one is there without the other, so a crash never poisons a
+//! key.
+
+use axum::extract::FromRequestParts;
+use http::HeaderName;
+use http::request::Parts;
+use kernel::problem::codes;
+use kernel::{Caller, Code, Fault, Kind, Problem, Timestamp};
+use ring::digest;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::db::{DbError, Tx};
+use crate::http::route::Operator;
+use crate::http::{ApiError, CallerOf, Reply};
+use crate::{params, sql};
+
+/// The header that carries the key.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// All anonymous callers share one scope, so their keys must not be guessed.
+const SHORTEST_ANONYMOUS: usize = 16;
+const LONGEST: usize = 255;
+
+/// Why a key does not serve.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum IdempotencyError {
+    /// The route demands a key and there is none.
+    #[error("send an Idempotency-Key, such as a UUID, and repeat it when you repeat the request")]
+    Required,
+    /// Empty, too long, or, for an anonymous caller, too short.
+    #[error("the Idempotency-Key must have 1 to 255 characters; without a log-in 16 at least")]
+    Bad,
+    /// It stood for another payload.
+    #[error("the Idempotency-Key was used before with another payload")]
+    Reused,
+    /// The first request with it has not ended.
+    #[error("the first request with this Idempotency-Key is still running")]
+    Running,
+    /// The record could not be read or written.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl Fault for IdempotencyError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Required | Self::Bad => Kind::Malformed,
+            Self::Reused => Kind::Invalid,
+            Self::Running => Kind::Conflict,
+            Self::Db(error) => error.kind(),
+        }
+    }
+
+    fn code(&self) -> Code {
+        match self {
+            Self::Required => codes::KEY_REQUIRED,
+            Self::Bad => codes::BAD_KEY,
+            Self::Reused => codes::KEY_REUSED,
+            Self::Running => codes::KEY_RUNNING,
+            Self::Db(error) => error.code(),
+        }
+    }
+
+    fn retry_after(&self) -> Option<u32> {
+        matches!(self, Self::Running).then_some(1)
+    }
+}
+
+/// The key of a request, or that it has none; taken by every mutating `POST`.
+#[derive(Debug, Clone, Default)]
+pub struct IdempotencyKey(Option<String>);
+
+impl IdempotencyKey {
+    /// For calls that are not requests: no key.
+    pub const fn none() -> Self {
+        Self(None)
+    }
+
+    /// Fails if the request has no key.
+    pub fn demand(&self) -> Result<(), IdempotencyError> {
+        if self.0.is_some() {
+            Ok(())
+        } else {
+            Err(IdempotencyError::Required)
+        }
+    }
+
+    /// The request that the key stands for: its payload, and whose record it is. `owner` is the
+    /// aggregate that the effect changes, so that both live on one shard.
+    pub fn request(&self, owner: Uuid, payload: &impl Serialize) -> IdempotentRequest {
+        let scope = self.0.clone();
+        let json = serde_json::to_vec(payload).expect("payloads are plain data");
+        let fingerprint = digest::digest(&digest::SHA256, &json).as_ref().to_vec();
+        IdempotentRequest {
+            scope,
+            owner,
+            fingerprint,
+        }
+    }
+
+    /// A UUID that is the same for every request with this key, and no other; `None` without a
+    /// key. For effects that make the aggregate which would own the record.
+    pub fn derived(&self) -> Option<Uuid> {
+        let scope = self.0.as_ref()?;
+        let digest = digest::digest(&digest::SHA256, scope.as_bytes());
+        let bytes: [u8; 16] = digest.as_ref()[..16]
+            .try_into()
+            .expect("SHA-256 has 32 bytes");
+        Some(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+
+    fn read(parts: &Parts) -> Result<Self, IdempotencyError> {
+        let Some(value) = parts.headers.get(IDEMPOTENCY_KEY) else {
+            return Ok(Self(None));
+        };
+        let text = value.to_str().map_err(|_| IdempotencyError::Bad)?.trim();
+        // The draft makes it a quoted string; a bare value means the same.
+        let bare = text
+            .strip_prefix('"')
+            .and_then(|text| text.strip_suffix('"'))
+            .unwrap_or(text);
+        let caller = parts
+            .extensions
+            .get::<CallerOf>()
+            .cloned()
+            .unwrap_or_default();
+        let shortest = if caller.0 == Caller::Anonymous {
+            SHORTEST_ANONYMOUS
+        } else {
+            1
+        };
+        if !(shortest..=LONGEST).contains(&bare.len()) {
+            return Err(IdempotencyError::Bad);
+        }
+        let operator = parts.extensions.get::<Operator>();
+        let operation = operator.map_or("", |operator| operator.operation);
+        Ok(Self(Some(format!(
+            "{}|{operation}|{bare}",
+            caller.principal()
+        ))))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Ok(Self::read(parts)?)
+    }
+}
+
+/// A request with its key: what is compared and kept.
+#[derive(Debug, Clone)]
+pub struct IdempotentRequest {
+    scope: Option<String>,
+    owner: Uuid,
+    fingerprint: Vec<u8>,
+}
+
+impl IdempotentRequest {
+    /// The answer that the first request got; `None` if this is the first, or there is no key.
+    pub async fn replay(&self, tx: &Tx) -> Result<Option<Reply>, IdempotencyError> {
+        let Some(scope) = &self.scope else {
+            return Ok(None);
+        };
+        let kept: Option<(Vec<u8>, u16, String)> = tx
+            .one(
+                sql!(
+                    "SELECT fingerprint, status, body FROM idempotency
+                     WHERE owner = $1 AND scope = $2"
+                ),
+                params![self.owner, scope],
+            )
+            .await?;
+        match kept {
+            None => Ok(None),
+            Some((fingerprint, ..)) if fingerprint != self.fingerprint => {
+                Err(IdempotencyError::Reused)
+            }
+            Some((_, status, body)) => Ok(Some(Reply::replay(status, body))),
+        }
+    }
+
+    /// Keeps the answer, in the transaction of the effect. Fails if another request with this key
+    /// was faster, which undoes the effect.
+    pub async fn keep(&self, tx: &Tx, reply: &Reply) -> Result<(), IdempotencyError> {
+        let Some(scope) = &self.scope else {
+            return Ok(());
+        };
+        let body = String::from_utf8_lossy(&reply.body).into_owned();
+        let kept = tx
+            .exec(
+                sql!(
+                    "INSERT INTO idempotency (owner, scope, fingerprint, status, body, created_at)
+                     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING"
+                ),
+                params![
+                    self.owner,
+                    scope,
+                    self.fingerprint,
+                    reply.status.as_u16(),
+                    body,
+                    tx.sources().now()
+                ],
+            )
+            .await?;
+        if kept == 1 {
+            Ok(())
+        } else {
+            Err(IdempotencyError::Running)
+        }
+    }
+
+    /// Whether `fingerprint` is that of this request, for operations that keep their own records.
+    pub fn matches(&self, fingerprint: &[u8]) -> bool {
+        self.fingerprint == fingerprint
+    }
+
+    /// What identifies the payload (SHA-256).
+    pub fn fingerprint(&self) -> &[u8] {
+        &self.fingerprint
+    }
+
+    /// Caller, operation and key; `None` without a key.
+    pub fn scope(&self) -> Option<&str> {
+        self.scope.as_deref()
+    }
+}
+
+/// Forgets records from before `before`, a few at a time.
+pub(crate) async fn prune(tx: &Tx, before: Timestamp) -> Result<u64, DbError> {
+    tx.exec(
+        sql!(
+            "DELETE FROM idempotency WHERE (owner, scope) IN (
+                 SELECT owner, scope FROM idempotency WHERE created_at < $1 LIMIT 1000)"
+        ),
+        params![before],
+    )
+    .await
+}
+
+/// Turns a problem of the platform into an error of a service.
+///
+/// Implements `From` for the errors that every service passes on unchanged, into the variant
+/// `Relayed(Problem)` of its error enum.
+#[macro_export]
+macro_rules! relays {
+    ($error:ident) => {
+        $crate::relays!(
+            $error:
+            ::kernel::Problem,
+            $crate::db::DbError,
+            $crate::idempotency::IdempotencyError,
+        );
+    };
+    ($error:ident: $($from:ty),+ $(,)?) => {
+        $(impl From<$from> for $error {
+            fn from(error: $from) -> Self {
+                Self::Relayed(error.into())
+            }
+        })+
+    };
+}
+
+/// Problems of cursors are the same everywhere.
+pub fn bad_cursor(error: kernel::CursorError) -> Problem {
+    Problem::new(Kind::Malformed, codes::BAD_CURSOR, error.to_string())
+}
