@@ -1,0 +1,159 @@
+//! The user service: customers, their log-ins and addresses, and the staff.
+
+use kernel::{CustomerId, Email, Event, Timestamp};
+use serde::{Deserialize, Serialize};
+
+kernel::id_type!(
+    /// Names one address in a customer's address book.
+    pub AddressId, "addr"
+);
+
+kernel::service_contract! {
+    /// What other services may ask about users.
+    pub trait UserApi, client UserClient, server UserServer, service "user" {
+        /// The public keys that verify access tokens, as a JWK set (RFC 7517).
+        verification_keys(()) -> serde_json::Value;
+        /// Who a customer is; `user.not_found` if nobody.
+        get_customer(GetCustomer) -> CustomerSummary;
+    }
+}
+
+/// Asks who a customer is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GetCustomer {
+    /// The customer.
+    pub customer_id: CustomerId,
+}
+
+/// What other services need to know of a customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerSummary {
+    /// The customer.
+    pub customer_id: CustomerId,
+    /// Where to write to.
+    pub email: Email,
+    /// How to call them.
+    pub name: String,
+    /// Whether they have proved that the address is theirs.
+    pub email_verified: bool,
+}
+
+/// A customer has registered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserRegistered {
+    /// The customer.
+    pub customer_id: CustomerId,
+    /// Where to write to.
+    pub email: Email,
+    /// How to call them.
+    pub name: String,
+    /// Proves, when it comes back, that the address is theirs.
+    pub verification_token: String,
+    /// When.
+    pub registered_at: Timestamp,
+}
+
+impl Event for UserRegistered {
+    const TYPE: &'static str = "rialto.user.registered.v1";
+    fn subject(&self) -> String {
+        self.customer_id.to_string()
+    }
+}
+
+/// A customer has asked for another mail to verify the address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerificationRequested {
+    /// The customer.
+    pub customer_id: CustomerId,
+    /// Where to write to.
+    pub email: Email,
+    /// How to call them.
+    pub name: String,
+    /// Proves, when it comes back, that the address is theirs.
+    pub verification_token: String,
+}
+
+impl Event for VerificationRequested {
+    const TYPE: &'static str = "rialto.user.verification_requested.v1";
+    fn subject(&self) -> String {
+        self.customer_id.to_string()
+    }
+}
+
+/// A customer has proved that the address is theirs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmailVerified {
+    /// The customer.
+    pub customer_id: CustomerId,
+    /// When.
+    pub verified_at: Timestamp,
+}
+
+impl Event for EmailVerified {
+    const TYPE: &'static str = "rialto.user.email_verified.v1";
+    fn subject(&self) -> String {
+        self.customer_id.to_string()
+    }
+}
+
+/// A customer has asked for a new password.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PasswordResetRequested {
+    /// The customer.
+    pub customer_id: CustomerId,
+    /// Where to write to.
+    pub email: Email,
+    /// How to call them.
+    pub name: String,
+    /// Allows, when it comes back, to set a password.
+    pub reset_token: String,
+}
+
+impl Event for PasswordResetRequested {
+    const TYPE: &'static str = "rialto.user.password_reset_requested.v1";
+    fn subject(&self) -> String {
+        self.customer_id.to_string()
+    }
+}
+
+/// A customer's password was changed; every log-in of before has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PasswordChanged {
+    /// The customer.
+    pub customer_id: CustomerId,
+    /// Where to write to.
+    pub email: Email,
+    /// How to call them.
+    pub name: String,
+    /// When.
+    pub changed_at: Timestamp,
+}
+
+impl Event for PasswordChanged {
+    const TYPE: &'static str = "rialto.user.password_changed.v1";
+    fn subject(&self) -> String {
+        self.customer_id.to_string()
+    }
+}
+
+/// Error codes of the user service.
+pub mod codes {
+    kernel::codes! {
+        /// No such customer, address or member of staff.
+        NOT_FOUND = "user.not_found",
+        /// Somebody has registered with this address.
+        EMAIL_TAKEN = "user.email_taken",
+        /// The address or the password is wrong.
+        WRONG_CREDENTIALS = "user.wrong_credentials",
+        /// Too many log-ins failed; wait.
+        THROTTLED = "user.log_in_throttled",
+        /// The refresh token is unknown, expired, or was used before; log in again.
+        SESSION_ENDED = "user.session_ended",
+        /// The token of the mail is unknown, expired, or was used before.
+        BAD_MAIL_TOKEN = "user.bad_mail_token",
+        /// The password is too short, too long, or too common.
+        WEAK_PASSWORD = "user.weak_password",
+        /// The address book is full.
+        ADDRESS_LIMIT = "user.address_limit",
+    }
+}
