@@ -348,9 +348,13 @@ impl Problem {
 
     /// A needed part is away; worth another try after `seconds`.
     pub fn unavailable(code: Code, detail: impl Into<String>, seconds: u32) -> Self {
-        let mut problem = Self::new(Kind::Unavailable, code, detail);
-        problem.0.retry_after = Some(seconds);
-        problem
+        Self::new(Kind::Unavailable, code, detail).again_after(seconds)
+    }
+
+    /// The same problem, worth another try after `seconds`.
+    pub fn again_after(mut self, seconds: u32) -> Self {
+        self.0.retry_after = Some(seconds);
+        self
     }
 
     /// The same problem with the fields that are wrong.

@@ -2,6 +2,7 @@
 //! Services are written against these; nothing here knows what a shop is.
 
 pub mod auth;
+pub mod cache;
 pub mod config;
 pub mod context;
 pub mod contract;

@@ -27,6 +27,9 @@ pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// How many milliseconds the caller still waits; only believed between processes of one shop.
 pub const DEADLINE: HeaderName = HeaderName::from_static("rialto-deadline-ms");
 
+/// The address of the client; only believed between processes of one shop.
+pub const CLIENT: HeaderName = HeaderName::from_static("rialto-client");
+
 /// The address that the request came from, behind trusted proxies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);

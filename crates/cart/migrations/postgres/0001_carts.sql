@@ -1,0 +1,1 @@
+CREATE TABLE cart_placeholder (id bigint PRIMARY KEY);

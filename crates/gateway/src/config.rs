@@ -1,0 +1,43 @@
+//! Settings of the gateway.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use platform::config::Section;
+
+/// The section `gateway` of the configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The public listener.
+    pub listen: SocketAddr,
+    /// Origins that browsers may call from.
+    pub cors_origins: Vec<String>,
+    /// Requests that may be answered at once.
+    pub concurrency: usize,
+    /// Open connections.
+    pub connections: usize,
+    /// Requests of one address in `rate_window`; 0 for no limit.
+    pub rate_limit: u32,
+    /// See `rate_limit`.
+    pub rate_window: Duration,
+    /// Requests that may come in a burst on top.
+    pub rate_burst: u32,
+    /// Reverse proxies in front.
+    pub trusted_proxies: usize,
+}
+
+impl Config {
+    /// Reads the section.
+    pub fn read(section: &mut Section<'_>) -> Self {
+        Self {
+            listen: section.parse("listen"),
+            cors_origins: section.list("cors_origins"),
+            concurrency: section.parse("concurrency"),
+            connections: section.parse("connections"),
+            rate_limit: section.parse("rate_limit"),
+            rate_window: section.duration("rate_window"),
+            rate_burst: section.parse("rate_burst"),
+            trusted_proxies: section.parse("trusted_proxies"),
+        }
+    }
+}

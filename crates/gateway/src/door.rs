@@ -1,0 +1,167 @@
+//! What every request passes before it is routed, in this order: the limit of requests at once,
+//! the client's address, the stripping of identity headers, the rate limit, the caller's token.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName};
+use kernel::problem::codes;
+use kernel::{Kind, Problem};
+use platform::http::route::authenticate;
+use platform::http::{ApiError, CallerOf, ClientAddress, HttpContext};
+
+use crate::Config;
+use crate::limit::RateLimit;
+
+/// Headers that only processes of the shop may send to each other.
+const OWN_PREFIX: &str = "rialto-";
+/// Headers by which other gateways tell services who calls: nobody here believes them, and they
+/// go no further.
+const IDENTITY: [&str; 6] = [
+    "x-user-id",
+    "x-customer-id",
+    "x-authenticated-user",
+    "x-forwarded-user",
+    "x-remote-user",
+    "remote-user",
+];
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Door(Arc<Inner>);
+
+struct Inner {
+    http: HttpContext,
+    concurrency: usize,
+    inside: AtomicUsize,
+    limit: Option<RateLimit>,
+    trusted_proxies: usize,
+}
+
+impl Door {
+    pub(crate) fn new(config: &Config, http: &HttpContext) -> Self {
+        Self(Arc::new(Inner {
+            http: http.clone(),
+            concurrency: config.concurrency,
+            inside: AtomicUsize::new(0),
+            limit: RateLimit::new(config.rate_limit, config.rate_window, config.rate_burst),
+            trusted_proxies: config.trusted_proxies,
+        }))
+    }
+}
+
+/// Lets a request in, or answers why not.
+pub(crate) async fn pass(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+    let door = &*door.0;
+    let Some(_visit) = Visit::enter(door) else {
+        door.http.metrics.shed.inc();
+        let detail = "more requests are being answered than the server takes on";
+        return ApiError::from(Problem::unavailable(codes::OVERLOADED, detail, 1)).into_response();
+    };
+    let address = client_address(&request, door.trusted_proxies);
+    strip(request.headers_mut());
+    let left = match &door.limit {
+        None => None,
+        Some(limit) => match limit.take(address, door.http.sources.now()) {
+            Ok(left) => Some((limit, left)),
+            Err(seconds) => {
+                door.http.metrics.rate_limited.inc();
+                return too_many(seconds).into_response();
+            }
+        },
+    };
+    let caller = match authenticate(&door.http.authenticator, request.headers()).await {
+        Ok(caller) => CallerOf(caller),
+        Err(error) => return error.into_response(),
+    };
+    request.extensions_mut().insert(caller);
+    request.extensions_mut().insert(ClientAddress(address));
+    let mut response = next.run(request).await;
+    if let Some((limit, left)) = left {
+        limit.describe(response.headers_mut(), &left);
+    }
+    response
+}
+
+struct Visit<'a>(&'a AtomicUsize);
+
+impl<'a> Visit<'a> {
+    fn enter(door: &'a Inner) -> Option<Self> {
+        let visit = Self(&door.inside);
+        (door.inside.fetch_add(1, Ordering::Relaxed) < door.concurrency).then_some(visit)
+    }
+}
+
+impl Drop for Visit<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn too_many(seconds: u32) -> ApiError {
+    let detail = "more requests from your address than the limit allows";
+    Problem::new(Kind::TooMany, codes::RATE_LIMITED, detail).again_after(seconds).into()
+}
+
+/// The address that the outermost trusted proxy saw; without proxies that of the connection.
+fn client_address(request: &Request, proxies: usize) -> IpAddr {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |info| info.0.ip());
+    if proxies == 0 {
+        return peer;
+    }
+    let headers = request.headers().get_all(FORWARDED_FOR).iter();
+    let hops: Vec<&str> =
+        headers.filter_map(|value| value.to_str().ok()).flat_map(|list| list.split(',')).collect();
+    let hop = hops.len().checked_sub(proxies).and_then(|index| hops[index].trim().parse().ok());
+    hop.unwrap_or(peer)
+}
+
+fn strip(headers: &mut HeaderMap) {
+    let foreign = |name: &HeaderName| {
+        name.as_str().starts_with(OWN_PREFIX) || IDENTITY.contains(&name.as_str())
+    };
+    let names: Vec<HeaderName> = headers.keys().filter(|name| foreign(name)).cloned().collect();
+    for name in names {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    fn address(proxies: usize, forwarded: &str) -> IpAddr {
+        let mut request = Request::builder().header(FORWARDED_FOR, forwarded);
+        let peer = SocketAddr::from(([192, 0, 2, 9], 1));
+        request.extensions_mut().expect("valid").insert(ConnectInfo(peer));
+        client_address(&request.body(Body::empty()).expect("valid"), proxies)
+    }
+
+    #[test]
+    fn the_address_is_that_which_the_outermost_trusted_proxy_saw() {
+        assert_eq!(address(0, "198.51.100.1").to_string(), "192.0.2.9");
+        assert_eq!(address(1, "203.0.113.5, 198.51.100.1").to_string(), "198.51.100.1");
+        assert_eq!(address(2, "203.0.113.5, 198.51.100.1").to_string(), "203.0.113.5");
+        assert_eq!(address(3, "203.0.113.5, 198.51.100.1").to_string(), "192.0.2.9");
+        assert_eq!(address(1, "nonsense").to_string(), "192.0.2.9");
+    }
+
+    #[test]
+    fn identity_headers_are_stripped() {
+        let mut headers = HeaderMap::new();
+        for name in ["rialto-peer", "rialto-client", "x-user-id", "authorization"] {
+            headers.insert(HeaderName::from_static(name), "x".parse().expect("valid"));
+        }
+        strip(&mut headers);
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["authorization"]);
+    }
+}

@@ -1,0 +1,1 @@
+CREATE TABLE notification_placeholder (id INTEGER PRIMARY KEY);

@@ -1,0 +1,1 @@
+CREATE TABLE order_placeholder (id bigint PRIMARY KEY);

@@ -1,0 +1,14 @@
+//! Settings of the service.
+
+use platform::config::Section;
+
+/// The section `order` of the configuration.
+#[derive(Debug, Clone)]
+pub struct Config {}
+
+impl Config {
+    /// Reads the section.
+    pub fn read(_section: &mut Section<'_>) -> Self {
+        Self {}
+    }
+}

@@ -1,0 +1,1 @@
+CREATE TABLE product_placeholder (id INTEGER PRIMARY KEY);

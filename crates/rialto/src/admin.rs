@@ -1,0 +1,74 @@
+//! The listener for those who operate the shop: health and metrics.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use platform::db::Db;
+use platform::metrics::Metrics;
+use serde::Serialize;
+
+use crate::Role;
+
+/// Whether the process can answer. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Health(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    databases: BTreeMap<Role, Db>,
+    draining: AtomicBool,
+    metrics: Metrics,
+}
+
+#[derive(Serialize)]
+struct Readiness {
+    ready: bool,
+    draining: bool,
+    roles: BTreeMap<Role, &'static str>,
+}
+
+impl Health {
+    pub(crate) fn new(databases: BTreeMap<Role, Db>, metrics: Metrics) -> Self {
+        Self(Arc::new(Inner { databases, draining: AtomicBool::new(false), metrics }))
+    }
+
+    /// From now on the process is not ready: load balancers lead elsewhere.
+    pub(crate) fn drain(&self) {
+        self.0.draining.store(true, Ordering::SeqCst);
+    }
+
+    async fn readiness(&self) -> Readiness {
+        let mut roles = BTreeMap::new();
+        for (role, db) in &self.0.databases {
+            roles.insert(*role, if db.ping().await.is_ok() { "ok" } else { "database away" });
+        }
+        let draining = self.0.draining.load(Ordering::SeqCst);
+        Readiness { ready: !draining && roles.values().all(|state| *state == "ok"), draining, roles }
+    }
+}
+
+pub(crate) fn router(health: Health) -> Router {
+    Router::new()
+        .route("/health/live", get(|| std::future::ready("ok")))
+        .route("/health/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(health)
+}
+
+async fn ready(State(health): State<Health>) -> Response {
+    let readiness = health.readiness().await;
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(readiness)).into_response()
+}
+
+async fn metrics(State(health): State<Health>) -> Response {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(CONTENT_TYPE, kind)], health.0.metrics.encode()).into_response()
+}

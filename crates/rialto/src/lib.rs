@@ -1,0 +1,16 @@
+//! Rialto as a library: everything that the program `rialto` does but reading its command line,
+//! so that tests can run whole shops, several of them, in one process.
+
+mod admin;
+mod api;
+mod internal;
+mod role;
+mod server;
+mod settings;
+mod wiring;
+
+pub use self::api::{all_routes, openapi};
+pub use self::role::Role;
+pub use self::server::{Handle, Listeners, Server};
+pub use self::settings::Settings;
+pub use self::wiring::{Hooks, StartError, migrations, open_database};

@@ -1,0 +1,171 @@
+//! A process of the shop: built, then run until it is told to stop.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use platform::db::DbError;
+use platform::http::serve;
+use platform::metrics::Metrics;
+use platform::tasks::{Shutdown, TaskGroup};
+use tokio::net::TcpListener;
+
+use crate::admin::{self, Health};
+use crate::wiring::{self, Parts};
+use crate::{Hooks, Role, Settings, StartError, internal};
+
+/// The open listeners of a process. Tests bind theirs to port 0 and hand them in.
+#[derive(Debug)]
+pub struct Listeners {
+    /// The public one, where the gateway runs.
+    pub gateway: Option<TcpListener>,
+    /// The one for other processes, where not every role runs here.
+    pub internal: Option<TcpListener>,
+    /// Health and metrics.
+    pub admin: Option<TcpListener>,
+}
+
+impl Listeners {
+    /// Binds what a process with `roles` needs.
+    pub fn bind(settings: &Settings, roles: &BTreeSet<Role>) -> Result<Self, StartError> {
+        let bind = |key, address: SocketAddr| {
+            serve::bind(address).map_err(|source| StartError::Bind { key, address, source })
+        };
+        let gateway = roles
+            .contains(&Role::Gateway)
+            .then(|| bind("gateway.listen", settings.gateway.listen))
+            .transpose()?;
+        let split = roles.len() < Role::ALL.len() && roles.iter().any(|role| role.has_database());
+        let internal =
+            split.then(|| bind("internal.listen", settings.internal.listen)).transpose()?;
+        let admin = Some(bind("admin.listen", settings.admin_listen)?);
+        Ok(Self { gateway, internal, admin })
+    }
+}
+
+/// A process of the shop, put together and not yet running.
+#[derive(Debug)]
+pub struct Server {
+    settings: Settings,
+    listeners: Listeners,
+    public: Option<Router>,
+    internal: Option<Router>,
+    health: Health,
+    handle: Handle,
+}
+
+/// Reaches into a running process, for tests. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Handle(Arc<Running>);
+
+#[derive(Debug)]
+struct Running {
+    services: wiring::Services,
+    relays: Vec<Arc<platform::events::Relay>>,
+    inboxes: Vec<platform::events::Inbox>,
+    databases: Vec<(Role, platform::db::Db)>,
+}
+
+impl Server {
+    /// Opens databases, migrates them, and puts everything together.
+    pub async fn build(
+        settings: Settings,
+        roles: &BTreeSet<Role>,
+        listeners: Listeners,
+        hooks: &Hooks,
+    ) -> Result<Self, StartError> {
+        let metrics = Metrics::new();
+        let parts = wiring::build(&settings, roles, hooks, &metrics).await?;
+        let Parts { services, databases, relays, inboxes, public, routers, contracts, http } = parts;
+        let internal = settings.internal.key.clone().map(|key| {
+            internal::router(contracts, routers, key, settings.internal.body_limit, &http)
+        });
+        let health = Health::new(databases.clone(), metrics);
+        let databases = databases.into_iter().collect();
+        let handle = Handle(Arc::new(Running { services, relays, inboxes, databases }));
+        Ok(Self { settings, listeners, public, internal, health, handle })
+    }
+
+    /// Reaches into the process while it runs.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Runs until `shutdown` begins or a part fails, then drains: readiness fails, listeners close
+    /// and running requests finish, then background tasks end, the outbox is flushed, and the
+    /// databases close.
+    pub async fn run(self, shutdown: Shutdown) {
+        let http = Arc::new(self.settings.http.clone());
+        let front = TaskGroup::new(Shutdown::new());
+        let back = TaskGroup::new(Shutdown::new());
+        let listen = |name, listener: Option<TcpListener>, router: Option<Router>| {
+            if let (Some(listener), Some(router)) = (listener, router) {
+                let stop = front.shutdown().clone();
+                front.spawn(name, serve::serve(listener, router, http.clone(), stop));
+            }
+        };
+        listen("gateway listener", self.listeners.gateway, self.public);
+        listen("internal listener", self.listeners.internal, self.internal);
+        // Health is told until the very end.
+        let admin = TaskGroup::new(Shutdown::new());
+        if let Some(listener) = self.listeners.admin {
+            let router = admin::router(self.health.clone());
+            let stop = admin.shutdown().clone();
+            admin.spawn("admin listener", serve::serve(listener, router, http.clone(), stop));
+        }
+        for relay in &self.handle.0.relays {
+            back.spawn("relay", relay.clone().run(back.shutdown().clone()));
+        }
+        for inbox in &self.handle.0.inboxes {
+            back.spawn("inbox", inbox.clone().run(back.shutdown().clone()));
+        }
+        self.handle.0.services.start(&back);
+        tokio::select! {
+            () = shutdown.requested() => tracing::info!("draining"),
+            () = front.shutdown().requested() => {}
+            () = back.shutdown().requested() => {}
+        }
+        self.health.drain();
+        front.shutdown().begin();
+        front.drain(self.settings.drain).await;
+        back.shutdown().begin();
+        back.drain(self.settings.drain).await;
+        for (_, db) in &self.handle.0.databases {
+            db.close().await;
+        }
+        admin.shutdown().begin();
+        admin.drain(self.settings.drain).await;
+    }
+}
+
+impl Handle {
+    /// One round of what the background would do by and by; returns how many events were sent or
+    /// retried. Nothing is left to do when every process of a shop returns zero.
+    pub async fn settle(&self) -> Result<usize, DbError> {
+        let mut done = 0;
+        for relay in &self.0.relays {
+            done += relay.flush().await?;
+            done += relay.retry().await?;
+        }
+        for inbox in &self.0.inboxes {
+            done += inbox.retry_due().await?;
+        }
+        self.0.services.settle().await?;
+        Ok(done)
+    }
+
+    /// Events that were not sent yet.
+    pub async fn pending_events(&self) -> Result<i64, DbError> {
+        let mut pending = 0;
+        for relay in &self.0.relays {
+            pending += relay.pending().await?;
+        }
+        Ok(pending)
+    }
+
+    /// The database of a role that runs here.
+    pub fn database(&self, role: Role) -> Option<&platform::db::Db> {
+        self.0.databases.iter().find(|(mine, _)| *mine == role).map(|(_, db)| db)
+    }
+}

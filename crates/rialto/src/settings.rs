@@ -1,0 +1,223 @@
+//! The configuration of a process, typed and checked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http::Uri;
+use platform::cache::CacheUrl;
+use platform::config::{ConfigErrors, Layers, Section};
+use platform::contract::PeerKey;
+use platform::db::{DatabaseUrl, DbSettings};
+use platform::http::HttpSettings;
+use platform::telemetry::LogFormat;
+
+use crate::Role;
+
+/// Everything that the configuration says.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The public listener and its stack.
+    pub gateway: gateway::Config,
+    /// Where health and metrics are.
+    pub admin_listen: SocketAddr,
+    /// Where the other processes call.
+    pub internal: InternalSettings,
+    /// Where the roles are that do not run here.
+    pub peers: BTreeMap<Role, Vec<Uri>>,
+    /// Limits of requests.
+    pub http: HttpSettings,
+    /// How long draining may take.
+    pub drain: Duration,
+    /// The database of each role.
+    pub databases: BTreeMap<Role, DbSettings>,
+    /// How events travel.
+    pub bus: BusSettings,
+    /// Where short-lived values are.
+    pub cache: CacheUrl,
+    /// Verified tokens that are remembered.
+    pub cached_tokens: usize,
+    /// Logs.
+    pub telemetry: TelemetrySettings,
+    /// The user service.
+    pub user: user::Config,
+    /// The product service.
+    pub product: product::Config,
+    /// The cart service.
+    pub cart: cart::Config,
+    /// The order service.
+    pub order: order::Config,
+    /// The notification service.
+    pub notification: notification::Config,
+}
+
+/// The listener for other processes.
+#[derive(Debug, Clone)]
+pub struct InternalSettings {
+    /// Its address.
+    pub listen: SocketAddr,
+    /// What processes prove to each other; `None` while every role runs in this one.
+    pub key: Option<PeerKey>,
+    /// Bytes of a contract message.
+    pub body_limit: usize,
+}
+
+/// How events travel.
+#[derive(Debug, Clone)]
+pub struct BusSettings {
+    /// How often an outbox is looked at that nobody has woken.
+    pub poll: Duration,
+    /// Attempts at an event before it is parked.
+    pub attempts: u32,
+    /// How long sent and handled events are kept.
+    pub retention: Duration,
+}
+
+/// Logs.
+#[derive(Debug, Clone)]
+pub struct TelemetrySettings {
+    /// What is logged.
+    pub log: String,
+    /// How lines look.
+    pub format: LogFormat,
+}
+
+impl Settings {
+    /// Reads the configuration for a process that runs `roles`; all that is wrong is told at once.
+    pub fn read(layers: &Layers, roles: &BTreeSet<Role>) -> Result<Self, ConfigErrors> {
+        let settings = Self {
+            gateway: gateway::Config::read(&mut layers.section("gateway")),
+            admin_listen: layers.section("admin").parse("listen"),
+            internal: internal(&mut layers.section("internal")),
+            peers: peers(&mut layers.section("peers")),
+            http: http(layers),
+            drain: layers.section("http").duration("drain"),
+            databases: databases(&mut layers.section("database")),
+            bus: bus(&mut layers.section("bus")),
+            cache: cache(&mut layers.section("cache")),
+            cached_tokens: layers.section("cache").parse("tokens"),
+            telemetry: telemetry(&mut layers.section("telemetry")),
+            user: user::Config::read(&mut layers.section("auth")),
+            product: product::Config::read(&mut layers.section("product")),
+            cart: cart::Config::read(&mut layers.section("cart")),
+            order: order::Config::read(&mut layers.section("order")),
+            notification: notification::Config::read(&mut layers.section("notification")),
+        };
+        settings.check_peers(layers, roles);
+        layers.finish()?;
+        Ok(settings)
+    }
+
+    /// A role that is needed and does not run here must be somewhere, and processes must be able
+    /// to recognise each other.
+    fn check_peers(&self, layers: &Layers, roles: &BTreeSet<Role>) {
+        let needed: BTreeSet<Role> = roles.iter().flat_map(|role| role.needs()).copied().collect();
+        for role in needed.difference(roles) {
+            if self.peers.get(role).is_none_or(Vec::is_empty) {
+                let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+                layers.report(
+                    &format!("peers.{role}"),
+                    format!("{} needs {role}, which does not run in this process", names.join(", ")),
+                    format!("set peers.{role} = [\"http://HOST:PORT\"] to its internal listener, or add --role {role}"),
+                );
+            }
+        }
+        if roles.len() < Role::ALL.len() && self.internal.key.is_none() {
+            layers.report(
+                "internal.key",
+                "is empty, but roles run in several processes",
+                "set the same random text of 32 characters or more in each process, for instance by RIALTO__INTERNAL__KEY",
+            );
+        }
+    }
+}
+
+fn internal(section: &mut Section<'_>) -> InternalSettings {
+    let key = section.secret("key").and_then(|key| match PeerKey::new(&key) {
+        Ok(key) => Some(key),
+        Err(weak) => {
+            section.report("key", weak.to_string(), "take 32 random characters or more");
+            None
+        }
+    });
+    InternalSettings {
+        listen: section.parse("listen"),
+        key,
+        body_limit: section.bytes("body_limit"),
+    }
+}
+
+fn peers(section: &mut Section<'_>) -> BTreeMap<Role, Vec<Uri>> {
+    let mut peers = BTreeMap::new();
+    for role in Role::ALL.iter().copied().filter(|role| role.has_database()) {
+        let addresses: Vec<Uri> = section.list(role.as_str());
+        for address in &addresses {
+            if address.scheme_str() != Some("http") || address.authority().is_none() {
+                section.report(
+                    role.as_str(),
+                    format!("`{address}` is not the address of an internal listener"),
+                    "write it as http://HOST:PORT",
+                );
+            }
+        }
+        peers.insert(role, addresses);
+    }
+    peers
+}
+
+fn http(layers: &Layers) -> HttpSettings {
+    let mut section = layers.section("http");
+    HttpSettings {
+        deadline: section.duration("deadline"),
+        header_timeout: section.duration("header_timeout"),
+        header_limit: section.bytes("header_limit"),
+        uri_limit: section.parse("uri_limit"),
+        body_limit: section.bytes("body_limit"),
+        json_depth: section.parse("json_depth"),
+        slow: layers.section("telemetry").duration("slow"),
+        connections: layers.section("gateway").parse("connections"),
+    }
+}
+
+fn databases(section: &mut Section<'_>) -> BTreeMap<Role, DbSettings> {
+    let common = DbSettings {
+        url: section.parse("url"),
+        write_connections: section.parse("write_connections"),
+        read_connections: section.parse("read_connections"),
+        queue: section.parse("queue"),
+        wait: section.duration("wait"),
+    };
+    let mut own = section.section("roles");
+    let databases = Role::ALL.iter().copied().filter(|role| role.has_database());
+    databases
+        .map(|role| {
+            let url: Option<DatabaseUrl> = own.optional(role.as_str());
+            let url = url.unwrap_or_else(|| common.url.clone());
+            (role, DbSettings { url, ..common.clone() })
+        })
+        .collect()
+}
+
+fn bus(section: &mut Section<'_>) -> BusSettings {
+    let url: String = section.parse("url");
+    if url != "database:" {
+        section.report("url", format!("`{url}` is not a bus"), "this version has database:");
+    }
+    BusSettings {
+        poll: section.duration("poll"),
+        attempts: section.parse("attempts"),
+        retention: section.duration("retention"),
+    }
+}
+
+fn cache(section: &mut Section<'_>) -> CacheUrl {
+    let url: String = section.parse("url");
+    url.parse().unwrap_or_else(|wrong: String| {
+        section.report("url", wrong, "use memory:");
+        CacheUrl::Memory
+    })
+}
+
+fn telemetry(section: &mut Section<'_>) -> TelemetrySettings {
+    TelemetrySettings { log: section.parse("log"), format: section.parse("format") }
+}

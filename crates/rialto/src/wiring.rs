@@ -1,0 +1,497 @@
+//! Puts the parts of a process together: the only place that decides, for each service, whether
+//! it is here or in another process.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::Router;
+use cart::CartService;
+use contracts::cart::{CartClient, CartServer};
+use contracts::product::{ProductClient, ProductServer};
+use contracts::user::{UserClient, UserServer};
+use kernel::contract::{Dispatch, Transport};
+use kernel::{Problem, Sources};
+use notification::NotificationService;
+use order::OrderService;
+use platform::auth::{Authenticator, JwkSet, KeySource};
+use platform::cache::Cache;
+use platform::config::ConfigErrors;
+use platform::contract::{LocalCalls, Peer, PeerSettings, RemoteCalls};
+use platform::db::{Db, DbError, MigrateError, Migration};
+use platform::events::{
+    Bus, Consumer, DatabaseBus, Destination, EventSink, EventsClient, EventsServer, Inbox,
+    InboxSettings, LocalSinks, Relay, RemoteSink,
+};
+use platform::http::HttpContext;
+use platform::metrics::Metrics;
+use platform::tasks::TaskGroup;
+use product::ProductService;
+use user::UserService;
+
+use crate::{Role, Settings, api};
+
+/// Why a process cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// A database cannot be opened.
+    #[error(
+        "the database of {role} ({url}) cannot be opened: {cause}\n    \
+         key:    database.url or database.roles.{role}\n    \
+         remedy: start the server, or correct host, user and password"
+    )]
+    Database {
+        /// Whose.
+        role: Role,
+        /// Where.
+        url: String,
+        /// The whole chain of causes.
+        cause: String,
+    },
+    /// A schema cannot be brought up to date.
+    #[error("the schema of {role} cannot be brought up to date: {source}")]
+    Migrate {
+        /// Whose.
+        role: Role,
+        /// Why.
+        #[source]
+        source: MigrateError,
+    },
+    /// A service cannot start.
+    #[error("{role} cannot start: {source}")]
+    Service {
+        /// Which.
+        role: Role,
+        /// Why.
+        #[source]
+        source: DbError,
+    },
+    /// An address cannot be listened on.
+    #[error(
+        "{key} = \"{address}\" cannot be listened on: {source}\n    \
+         remedy: stop the other process, or choose another address with --set {key}=HOST:PORT"
+    )]
+    Bind {
+        /// The key of the configuration.
+        key: &'static str,
+        /// The address.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+type WrapSink = dyn Fn(Arc<dyn EventSink>) -> Arc<dyn EventSink> + Send + Sync;
+
+/// What tests put in place of what a process has of its own.
+#[derive(Clone)]
+pub struct Hooks {
+    /// Time, chance and ids.
+    pub sources: Sources,
+    /// Put between the bus and each inbox of the process.
+    pub wrap_sink: Option<Arc<WrapSink>>,
+}
+
+impl Default for Hooks {
+    fn default() -> Self {
+        Self { sources: Sources::system(), wrap_sink: None }
+    }
+}
+
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hooks")
+    }
+}
+
+/// The services of this process.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Services {
+    pub(crate) user: Option<UserService>,
+    pub(crate) product: Option<ProductService>,
+    pub(crate) cart: Option<CartService>,
+    pub(crate) order: Option<OrderService>,
+    pub(crate) notification: Option<NotificationService>,
+}
+
+impl Services {
+    /// Starts what they do in the background.
+    pub(crate) fn start(&self, tasks: &TaskGroup) {
+        self.user.iter().for_each(|service| service.start(tasks));
+        self.product.iter().for_each(|service| service.start(tasks));
+        self.cart.iter().for_each(|service| service.start(tasks));
+        self.order.iter().for_each(|service| service.start(tasks));
+        self.notification.iter().for_each(|service| service.start(tasks));
+    }
+
+    /// Does at once what the background would do by and by.
+    pub(crate) async fn settle(&self) -> Result<(), DbError> {
+        if let Some(service) = &self.user {
+            service.settle().await?;
+        }
+        if let Some(service) = &self.product {
+            service.settle().await?;
+        }
+        if let Some(service) = &self.cart {
+            service.settle().await?;
+        }
+        if let Some(service) = &self.order {
+            service.settle().await?;
+        }
+        if let Some(service) = &self.notification {
+            service.settle().await?;
+        }
+        Ok(())
+    }
+
+    /// What each role of this process does when events arrive.
+    fn consumers(&self) -> Vec<(Role, Vec<Consumer>)> {
+        let mut consumers = Vec::new();
+        consumers.extend(self.user.iter().map(|s| (Role::User, s.consumers())));
+        consumers.extend(self.product.iter().map(|s| (Role::Product, s.consumers())));
+        consumers.extend(self.cart.iter().map(|s| (Role::Cart, s.consumers())));
+        consumers.extend(self.order.iter().map(|s| (Role::Order, s.consumers())));
+        consumers.extend(self.notification.iter().map(|s| (Role::Notification, s.consumers())));
+        consumers
+    }
+}
+
+/// A process, put together and not yet running.
+pub(crate) struct Parts {
+    pub(crate) services: Services,
+    pub(crate) databases: BTreeMap<Role, Db>,
+    pub(crate) relays: Vec<Arc<Relay>>,
+    pub(crate) inboxes: Vec<Inbox>,
+    /// The public stack, where the gateway runs here.
+    pub(crate) public: Option<Router>,
+    /// The services of this process, for other processes.
+    pub(crate) routers: Vec<Router>,
+    pub(crate) contracts: Vec<Arc<dyn Dispatch>>,
+    pub(crate) http: HttpContext,
+}
+
+/// Opens databases, builds services in the order of the call graph, joins them.
+pub(crate) async fn build(
+    settings: &Settings,
+    roles: &BTreeSet<Role>,
+    hooks: &Hooks,
+    metrics: &Metrics,
+) -> Result<Parts, StartError> {
+    let wiring = Wiring {
+        settings,
+        roles,
+        hooks,
+        metrics,
+        databases: open_databases(settings, roles, hooks, metrics).await?,
+        local_calls: Arc::new(LocalCalls(metrics.clone())),
+    };
+    let mut services = Services::default();
+    let user = wiring.user(&mut services).await?;
+    let product = wiring.product(&mut services).await?;
+    let cart = wiring.cart(&mut services, &product).await?;
+    wiring.order(&mut services, cart, product, user.clone()).await?;
+    wiring.notification(&mut services).await?;
+
+    let http = wiring.http(user);
+    let (inboxes, sinks) = wiring.inboxes(&services);
+    let relays = wiring.relays(&sinks);
+    let routers = wiring.routers(&services, &http);
+    let public =
+        roles.contains(&Role::Gateway).then(|| wiring.gateway(routers.clone(), &http));
+    let contracts = wiring.contracts(&services, sinks);
+    let databases = wiring.databases;
+    Ok(Parts { services, databases, relays, inboxes, public, routers, contracts, http })
+}
+
+struct Wiring<'a> {
+    settings: &'a Settings,
+    roles: &'a BTreeSet<Role>,
+    hooks: &'a Hooks,
+    metrics: &'a Metrics,
+    databases: BTreeMap<Role, Db>,
+    local_calls: Arc<LocalCalls>,
+}
+
+type Sinks = Vec<(&'static str, Arc<dyn EventSink>)>;
+
+impl Wiring<'_> {
+    async fn user(&self, services: &mut Services) -> Result<UserClient, StartError> {
+        let Some(db) = self.databases.get(&Role::User) else {
+            return Ok(UserClient::remote(self.remote_calls(Role::User)));
+        };
+        let cache = Cache::new(self.settings.cache, 100_000, self.hooks.sources.clone());
+        let deps = user::Deps { db: db.clone(), cache, config: self.settings.user.clone() };
+        let service = UserService::build(deps).await.map_err(cannot_start(Role::User))?;
+        services.user = Some(service.clone());
+        Ok(UserClient::local(Arc::new(service), self.local_calls.clone()))
+    }
+
+    async fn product(&self, services: &mut Services) -> Result<ProductClient, StartError> {
+        let Some(db) = self.databases.get(&Role::Product) else {
+            return Ok(ProductClient::remote(self.remote_calls(Role::Product)));
+        };
+        let deps = product::Deps { db: db.clone(), config: self.settings.product.clone() };
+        let service = ProductService::build(deps).await.map_err(cannot_start(Role::Product))?;
+        services.product = Some(service.clone());
+        Ok(ProductClient::local(Arc::new(service), self.local_calls.clone()))
+    }
+
+    async fn cart(
+        &self,
+        services: &mut Services,
+        product: &ProductClient,
+    ) -> Result<CartClient, StartError> {
+        let Some(db) = self.databases.get(&Role::Cart) else {
+            return Ok(CartClient::remote(self.remote_calls(Role::Cart)));
+        };
+        let config = self.settings.cart.clone();
+        let deps = cart::Deps { db: db.clone(), product: product.clone(), config };
+        let service = CartService::build(deps).await.map_err(cannot_start(Role::Cart))?;
+        services.cart = Some(service.clone());
+        Ok(CartClient::local(Arc::new(service), self.local_calls.clone()))
+    }
+
+    async fn order(
+        &self,
+        services: &mut Services,
+        cart: CartClient,
+        product: ProductClient,
+        user: UserClient,
+    ) -> Result<(), StartError> {
+        if let Some(db) = self.databases.get(&Role::Order).cloned() {
+            let deps = order::Deps { db, cart, product, user, config: self.settings.order.clone() };
+            let service = OrderService::build(deps).await.map_err(cannot_start(Role::Order))?;
+            services.order = Some(service);
+        }
+        Ok(())
+    }
+
+    async fn notification(&self, services: &mut Services) -> Result<(), StartError> {
+        if let Some(db) = self.databases.get(&Role::Notification).cloned() {
+            let deps = notification::Deps { db, config: self.settings.notification.clone() };
+            let service = NotificationService::build(deps).await;
+            services.notification = Some(service.map_err(cannot_start(Role::Notification))?);
+        }
+        Ok(())
+    }
+
+    /// The instances of a role in other processes.
+    fn peer(&self, role: Role) -> Arc<Peer> {
+        let none = Vec::new();
+        let addresses = self.settings.peers.get(&role).unwrap_or(&none);
+        let key = self.settings.internal.key.clone();
+        let key = key.expect("the configuration was checked: several processes have a key");
+        let settings = PeerSettings {
+            deadline: self.settings.http.deadline,
+            body_limit: self.settings.internal.body_limit,
+        };
+        Peer::new(role.as_str(), addresses, key, self.hooks.sources.clone(), settings)
+    }
+
+    fn remote_calls(&self, role: Role) -> Arc<dyn Transport> {
+        // A role that nobody here needs is never called.
+        let needed = self.roles.iter().any(|mine| mine.needs().contains(&role));
+        if !needed {
+            return self.local_calls.clone();
+        }
+        Arc::new(RemoteCalls::new(self.peer(role), self.metrics.clone()))
+    }
+
+    fn http(&self, user: UserClient) -> HttpContext {
+        let authenticator = Authenticator::new(
+            Box::new(UserKeys(user)),
+            self.hooks.sources.clone(),
+            self.settings.user.issuer.clone(),
+            self.settings.cached_tokens,
+            self.metrics,
+        );
+        HttpContext {
+            settings: Arc::new(self.settings.http.clone()),
+            sources: self.hooks.sources.clone(),
+            metrics: self.metrics.clone(),
+            authenticator,
+        }
+    }
+
+    fn inboxes(&self, services: &Services) -> (Vec<Inbox>, Sinks) {
+        let settings =
+            InboxSettings { attempts: self.settings.bus.attempts, poll: self.settings.bus.poll };
+        let (mut inboxes, mut sinks) = (Vec::new(), Sinks::new());
+        for (role, consumers) in services.consumers() {
+            let db = self.databases[&role].clone();
+            let inbox = Inbox::new(db, consumers, self.metrics.clone(), settings);
+            let sink: Arc<dyn EventSink> = Arc::new(inbox.clone());
+            let sink = self.hooks.wrap_sink.as_ref().map_or(sink.clone(), |wrap| wrap(sink));
+            inboxes.push(inbox);
+            sinks.push((role.as_str(), sink));
+        }
+        (inboxes, sinks)
+    }
+
+    /// For each role of this process, a relay that reaches the inboxes of all roles.
+    fn relays(&self, sinks: &Sinks) -> Vec<Arc<Relay>> {
+        let destinations: Vec<Destination> = subscriptions()
+            .into_iter()
+            .filter(|(_, event_types)| !event_types.is_empty())
+            .filter_map(|(role, event_types)| {
+                let event_types = event_types.iter().copied().collect();
+                Some(Destination { role: role.as_str(), event_types, sink: self.sink(role, sinks)? })
+            })
+            .collect();
+        let bus = &self.settings.bus;
+        self.databases
+            .values()
+            .map(|db| {
+                let carrier = Bus::Database(DatabaseBus::new(db.clone(), destinations.clone()));
+                Relay::new(db.clone(), carrier, self.metrics.clone(), bus.poll, bus.retention)
+            })
+            .collect()
+    }
+
+    fn sink(&self, role: Role, sinks: &Sinks) -> Option<Arc<dyn EventSink>> {
+        if let Some((_, sink)) = sinks.iter().find(|(name, _)| *name == role.as_str()) {
+            return Some(sink.clone());
+        }
+        let needed = self.roles.iter().any(|mine| mine.needs().contains(&role));
+        needed.then(|| -> Arc<dyn EventSink> {
+            let client = EventsClient::remote(self.remote_calls(role));
+            Arc::new(RemoteSink::new(role.as_str(), client))
+        })
+    }
+
+    fn routers(&self, services: &Services, http: &HttpContext) -> Vec<Router> {
+        let mut routers = Vec::new();
+        routers.extend(services.user.clone().map(|s| user::routes().serve(s, http)));
+        routers.extend(services.product.clone().map(|s| product::routes().serve(s, http)));
+        routers.extend(services.cart.clone().map(|s| cart::routes().serve(s, http)));
+        routers.extend(services.order.clone().map(|s| order::routes().serve(s, http)));
+        routers.extend(services.notification.clone().map(|s| notification::routes().serve(s, http)));
+        routers
+    }
+
+    fn gateway(&self, local: Vec<Router>, http: &HttpContext) -> Router {
+        let mut elsewhere: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+        for route in api::all_routes() {
+            let role: Role = route.role.parse().expect("routes belong to roles");
+            if !self.roles.contains(&role) {
+                elsewhere.entry(role.as_str()).or_default().push(route);
+            }
+        }
+        let remote = elsewhere.into_iter().map(|(role, routes)| gateway::RemoteService {
+            routes,
+            peer: self.peer(role.parse().expect("it was a role before")),
+        });
+        let services = gateway::Services { local, remote: remote.collect() };
+        let document = api::openapi().to_json().expect("the document is plain data");
+        gateway::build(&self.settings.gateway, services, document, http)
+    }
+
+    fn contracts(&self, services: &Services, sinks: Sinks) -> Vec<Arc<dyn Dispatch>> {
+        let mut contracts: Vec<Arc<dyn Dispatch>> =
+            vec![Arc::new(EventsServer(Arc::new(LocalSinks(sinks))))];
+        if let Some(service) = services.user.clone() {
+            contracts.push(Arc::new(UserServer(Arc::new(service))));
+        }
+        if let Some(service) = services.product.clone() {
+            contracts.push(Arc::new(ProductServer(Arc::new(service))));
+        }
+        if let Some(service) = services.cart.clone() {
+            contracts.push(Arc::new(CartServer(Arc::new(service))));
+        }
+        contracts
+    }
+}
+
+/// The events that each role listens to.
+fn subscriptions() -> [(Role, &'static [&'static str]); 5] {
+    [
+        (Role::User, user::SUBSCRIPTIONS),
+        (Role::Product, product::SUBSCRIPTIONS),
+        (Role::Cart, cart::SUBSCRIPTIONS),
+        (Role::Order, order::SUBSCRIPTIONS),
+        (Role::Notification, notification::SUBSCRIPTIONS),
+    ]
+}
+
+/// The schema of each role; nothing for roles without a database.
+pub fn migrations(role: Role) -> &'static [Migration] {
+    match role {
+        Role::Gateway => &[],
+        Role::User => user::MIGRATIONS,
+        Role::Product => product::MIGRATIONS,
+        Role::Cart => cart::MIGRATIONS,
+        Role::Order => order::MIGRATIONS,
+        Role::Notification => notification::MIGRATIONS,
+    }
+}
+
+/// Opens the database of one role, without migrating it.
+pub async fn open_database(
+    settings: &Settings,
+    role: Role,
+    sources: Sources,
+    metrics: &Metrics,
+) -> Result<Db, StartError> {
+    let database = &settings.databases[&role];
+    let opened = Db::open(role.as_str(), database, sources, metrics.db(role.as_str())).await;
+    opened.map_err(|error| StartError::Database {
+        role,
+        url: database.url.to_string(),
+        cause: chain(&error),
+    })
+}
+
+async fn open_databases(
+    settings: &Settings,
+    roles: &BTreeSet<Role>,
+    hooks: &Hooks,
+    metrics: &Metrics,
+) -> Result<BTreeMap<Role, Db>, StartError> {
+    let opening = roles.iter().copied().filter(|role| role.has_database()).map(|role| async move {
+        let db = open_database(settings, role, hooks.sources.clone(), metrics).await?;
+        let migrated = db.migrate(migrations(role)).await;
+        let applied = migrated.map_err(|source| StartError::Migrate { role, source })?;
+        if !applied.is_empty() {
+            tracing::info!(role = role.as_str(), applied = applied.len(), "the schema was migrated");
+        }
+        Ok((role, db))
+    });
+    futures_util::future::try_join_all(opening).await.map(|opened| opened.into_iter().collect())
+}
+
+fn cannot_start(role: Role) -> impl Fn(DbError) -> StartError {
+    move |source| StartError::Service { role, source }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// The keys of the user service, wherever it is.
+struct UserKeys(UserClient);
+
+impl KeySource for UserKeys {
+    fn keys(&self) -> Pin<Box<dyn Future<Output = Result<JwkSet, Problem>> + Send + '_>> {
+        Box::pin(async move {
+            let keys = self.0.verification_keys(()).await?;
+            let unreadable = |error: serde_json::Error| {
+                let code = kernel::problem::codes::INTERNAL;
+                Problem::new(kernel::Kind::Internal, code, format!("the keys: {error}"))
+            };
+            serde_json::from_value(keys).map_err(unreadable)
+        })
+    }
+}

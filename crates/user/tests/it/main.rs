@@ -1,0 +1,3 @@
+//! The user service over HTTP, one file for each operation.
+
+mod register_customer;
