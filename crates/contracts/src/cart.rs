@@ -20,7 +20,7 @@ kernel::service_contract! {
     /// What other services may ask about carts.
     pub trait CartApi, client CartClient, server CartServer, service "cart" {
         /// The cart, priced now, with what it still lacks; `cart.not_found` if it is not the
-        /// caller's.
+        /// caller's. A completed cart is answered as well: its `order_id` leads to the order.
         checkout_cart(CheckoutCart) -> Checkout;
     }
 }
@@ -32,8 +32,6 @@ pub struct CheckoutCart {
     pub cart_id: CartId,
     /// Who asks: a cart of a customer is shown to that customer only.
     pub customer_id: Option<CustomerId>,
-    /// The version that the client has seen; another one is `request.stale`.
-    pub version: Option<i64>,
 }
 
 /// A cart that is about to become an order: everything that the order keeps.
