@@ -19,7 +19,10 @@ fn main() -> io::Result<()> {
         writeln!(table, "    ({code:?}, include_str!({path:?})),").map_err(io::Error::other)?;
     }
     table.push_str("];\n");
-    #[expect(clippy::disallowed_methods, reason = "cargo tells build scripts by the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "cargo tells build scripts by the environment"
+    )]
     let out = env::var("OUT_DIR").map_err(io::Error::other)?;
     fs::write(Path::new(&out).join("error_pages.rs"), table)
 }

@@ -61,7 +61,11 @@ impl contracts::cart::CartApi for CartService {
     ) -> kernel::contract::Answer<'_, contracts::cart::Checkout> {
         Box::pin(async {
             let code = contracts::cart::codes::NOT_FOUND;
-            Err(kernel::Problem::new(kernel::Kind::NotFound, code, "no such cart"))
+            Err(kernel::Problem::new(
+                kernel::Kind::NotFound,
+                code,
+                "no such cart",
+            ))
         })
     }
 }

@@ -106,7 +106,9 @@ impl Drop for Visit<'_> {
 
 fn too_many(seconds: u32) -> ApiError {
     let detail = "more requests from your address than the limit allows";
-    Problem::new(Kind::TooMany, codes::RATE_LIMITED, detail).again_after(seconds).into()
+    Problem::new(Kind::TooMany, codes::RATE_LIMITED, detail)
+        .again_after(seconds)
+        .into()
 }
 
 /// The address that the outermost trusted proxy saw; without proxies that of the connection.
@@ -117,9 +119,14 @@ fn client_address(request: &Request, proxies: usize) -> IpAddr {
         return peer;
     }
     let headers = request.headers().get_all(FORWARDED_FOR).iter();
-    let hops: Vec<&str> =
-        headers.filter_map(|value| value.to_str().ok()).flat_map(|list| list.split(',')).collect();
-    let hop = hops.len().checked_sub(proxies).and_then(|index| hops[index].trim().parse().ok());
+    let hops: Vec<&str> = headers
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|list| list.split(','))
+        .collect();
+    let hop = hops
+        .len()
+        .checked_sub(proxies)
+        .and_then(|index| hops[index].trim().parse().ok());
     hop.unwrap_or(peer)
 }
 
@@ -127,7 +134,11 @@ fn strip(headers: &mut HeaderMap) {
     let foreign = |name: &HeaderName| {
         name.as_str().starts_with(OWN_PREFIX) || IDENTITY.contains(&name.as_str())
     };
-    let names: Vec<HeaderName> = headers.keys().filter(|name| foreign(name)).cloned().collect();
+    let names: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| foreign(name))
+        .cloned()
+        .collect();
     for name in names {
         headers.remove(name);
     }
@@ -142,16 +153,28 @@ mod tests {
     fn address(proxies: usize, forwarded: &str) -> IpAddr {
         let mut request = Request::builder().header(FORWARDED_FOR, forwarded);
         let peer = SocketAddr::from(([192, 0, 2, 9], 1));
-        request.extensions_mut().expect("valid").insert(ConnectInfo(peer));
+        request
+            .extensions_mut()
+            .expect("valid")
+            .insert(ConnectInfo(peer));
         client_address(&request.body(Body::empty()).expect("valid"), proxies)
     }
 
     #[test]
     fn the_address_is_that_which_the_outermost_trusted_proxy_saw() {
         assert_eq!(address(0, "198.51.100.1").to_string(), "192.0.2.9");
-        assert_eq!(address(1, "203.0.113.5, 198.51.100.1").to_string(), "198.51.100.1");
-        assert_eq!(address(2, "203.0.113.5, 198.51.100.1").to_string(), "203.0.113.5");
-        assert_eq!(address(3, "203.0.113.5, 198.51.100.1").to_string(), "192.0.2.9");
+        assert_eq!(
+            address(1, "203.0.113.5, 198.51.100.1").to_string(),
+            "198.51.100.1"
+        );
+        assert_eq!(
+            address(2, "203.0.113.5, 198.51.100.1").to_string(),
+            "203.0.113.5"
+        );
+        assert_eq!(
+            address(3, "203.0.113.5, 198.51.100.1").to_string(),
+            "192.0.2.9"
+        );
         assert_eq!(address(1, "nonsense").to_string(), "192.0.2.9");
     }
 
@@ -162,6 +185,9 @@ mod tests {
             headers.insert(HeaderName::from_static(name), "x".parse().expect("valid"));
         }
         strip(&mut headers);
-        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["authorization"]);
+        assert_eq!(
+            headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(),
+            ["authorization"]
+        );
     }
 }

@@ -61,8 +61,11 @@ pub fn build(config: &Config, services: Services, openapi: String, http: &HttpCo
         routes = routes.merge(proxy::router(service, http));
     }
     let small = SizeAbove::new(COMPRESS_ABOVE);
-    let compression = CompressionLayer::new()
-        .compress_when(small.and(NotForContentType::SSE).and(NotForContentType::IMAGES));
+    let compression = CompressionLayer::new().compress_when(
+        small
+            .and(NotForContentType::SSE)
+            .and(NotForContentType::IMAGES),
+    );
     routes
         .fallback(no_route)
         .method_not_allowed_fallback(method_not_allowed)

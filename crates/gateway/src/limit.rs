@@ -37,7 +37,9 @@ impl RateLimit {
     /// `None` if there is no limit.
     pub(crate) fn new(limit: u32, window: Duration, burst: u32) -> Option<Self> {
         let micros = i64::try_from(window.as_micros()).unwrap_or(i64::MAX);
-        let cost = micros.checked_div(i64::from(limit)).filter(|cost| *cost > 0)?;
+        let cost = micros
+            .checked_div(i64::from(limit))
+            .filter(|cost| *cost > 0)?;
         let tolerance = cost.saturating_mul(i64::from(burst));
         let quota = limit.saturating_add(burst);
         let policy = format!("\"default\";q={quota};w={}", window.as_secs().max(1));
@@ -62,7 +64,10 @@ impl RateLimit {
             Ok(before) => {
                 let used = before.max(now) + self.cost - now;
                 let requests = (self.tolerance + self.cost - used) / self.cost;
-                Ok(Left { requests, seconds: used.div_euclid(1_000_000) + 1 })
+                Ok(Left {
+                    requests,
+                    seconds: used.div_euclid(1_000_000) + 1,
+                })
             }
             Err(paid) => {
                 let wait = paid + self.cost - now - self.tolerance - self.cost;

@@ -15,7 +15,10 @@ pub use self::http::routes;
 pub const MIGRATIONS: &[Migration] = platform::migrations!["0001_notifications"];
 
 /// The types of events that this service listens to.
-pub const SUBSCRIPTIONS: &[&str] = &[contracts::user::UserRegistered::TYPE, contracts::order::OrderPlaced::TYPE];
+pub const SUBSCRIPTIONS: &[&str] = &[
+    contracts::user::UserRegistered::TYPE,
+    contracts::order::OrderPlaced::TYPE,
+];
 
 /// What the service needs.
 #[derive(Debug)]

@@ -22,7 +22,9 @@ impl FromStr for CacheUrl {
     fn from_str(url: &str) -> Result<Self, Self::Err> {
         match url {
             "memory:" => Ok(Self::Memory),
-            other => Err(format!("`{other}` is not a cache; this version has memory:")),
+            other => Err(format!(
+                "`{other}` is not a cache; this version has memory:"
+            )),
         }
     }
 }
@@ -53,17 +55,26 @@ impl Cache {
     /// long the window still lasts.
     pub async fn count(&self, key: &str, window: Duration) -> (u32, Duration) {
         let now = self.0.sources.now();
-        let fresh = || Arc::new(Mutex::new(Counter { count: 0, until: now.plus(window) }));
-        let made = self.0.counters.get_or_insert_with::<_, std::convert::Infallible>(key, || {
-            Ok(fresh())
-        });
+        let fresh = || {
+            Arc::new(Mutex::new(Counter {
+                count: 0,
+                until: now.plus(window),
+            }))
+        };
+        let made = self
+            .0
+            .counters
+            .get_or_insert_with::<_, std::convert::Infallible>(key, || Ok(fresh()));
         let entry = match made {
             Ok(entry) => entry,
             Err(never) => match never {},
         };
         let mut counter = entry.lock();
         if counter.until <= now {
-            *counter = Counter { count: 0, until: now.plus(window) };
+            *counter = Counter {
+                count: 0,
+                until: now.plus(window),
+            };
         }
         counter.count = counter.count.saturating_add(1);
         (counter.count, counter.until.since(now))
@@ -72,9 +83,15 @@ impl Cache {
     /// How many `key` were counted in the present window, and how long it still lasts.
     pub async fn counted(&self, key: &str) -> (u32, Duration) {
         let now = self.0.sources.now();
-        let Some(entry) = self.0.counters.get(key) else { return (0, Duration::ZERO) };
+        let Some(entry) = self.0.counters.get(key) else {
+            return (0, Duration::ZERO);
+        };
         let counter = *entry.lock();
-        if counter.until <= now { (0, Duration::ZERO) } else { (counter.count, counter.until.since(now)) }
+        if counter.until <= now {
+            (0, Duration::ZERO)
+        } else {
+            (counter.count, counter.until.since(now))
+        }
     }
 
     /// Starts counting `key` anew.

@@ -15,7 +15,10 @@ pub use self::http::routes;
 pub const MIGRATIONS: &[Migration] = platform::migrations!["0001_products"];
 
 /// The types of events that this service listens to.
-pub const SUBSCRIPTIONS: &[&str] = &[contracts::order::OrderPlaced::TYPE, contracts::order::OrderCancelled::TYPE];
+pub const SUBSCRIPTIONS: &[&str] = &[
+    contracts::order::OrderPlaced::TYPE,
+    contracts::order::OrderCancelled::TYPE,
+];
 
 /// What the service needs.
 #[derive(Debug)]
@@ -64,7 +67,10 @@ impl contracts::product::ProductApi for ProductService {
         request: contracts::product::ReserveStock,
     ) -> kernel::contract::Answer<'_, contracts::product::Reservation> {
         Box::pin(async move {
-            Ok(contracts::product::Reservation { holder: request.holder, expires_at: request.expires_at })
+            Ok(contracts::product::Reservation {
+                holder: request.holder,
+                expires_at: request.expires_at,
+            })
         })
     }
     fn release_stock(

@@ -36,7 +36,11 @@ struct Readiness {
 
 impl Health {
     pub(crate) fn new(databases: BTreeMap<Role, Db>, metrics: Metrics) -> Self {
-        Self(Arc::new(Inner { databases, draining: AtomicBool::new(false), metrics }))
+        Self(Arc::new(Inner {
+            databases,
+            draining: AtomicBool::new(false),
+            metrics,
+        }))
     }
 
     /// From now on the process is not ready: load balancers lead elsewhere.
@@ -47,10 +51,21 @@ impl Health {
     async fn readiness(&self) -> Readiness {
         let mut roles = BTreeMap::new();
         for (role, db) in &self.0.databases {
-            roles.insert(*role, if db.ping().await.is_ok() { "ok" } else { "database away" });
+            roles.insert(
+                *role,
+                if db.ping().await.is_ok() {
+                    "ok"
+                } else {
+                    "database away"
+                },
+            );
         }
         let draining = self.0.draining.load(Ordering::SeqCst);
-        Readiness { ready: !draining && roles.values().all(|state| *state == "ok"), draining, roles }
+        Readiness {
+            ready: !draining && roles.values().all(|state| *state == "ok"),
+            draining,
+            roles,
+        }
     }
 }
 
@@ -64,7 +79,11 @@ pub(crate) fn router(health: Health) -> Router {
 
 async fn ready(State(health): State<Health>) -> Response {
     let readiness = health.readiness().await;
-    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if readiness.ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     (status, Json(readiness)).into_response()
 }
 

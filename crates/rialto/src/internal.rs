@@ -28,7 +28,10 @@ pub(crate) fn router(
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn(believe_client_address))
         .layer(from_fn_with_state((http.clone(), Trust::Internal), entry))
-        .layer(from_fn_with_state((key, http.sources.clone()), authenticate_peer))
+        .layer(from_fn_with_state(
+            (key, http.sources.clone()),
+            authenticate_peer,
+        ))
 }
 
 async fn believe_client_address(mut request: Request, next: Next) -> Response {

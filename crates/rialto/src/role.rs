@@ -25,9 +25,13 @@ impl Role {
     /// tokens.
     pub fn needs(self) -> &'static [Self] {
         match self {
-            Self::Gateway => {
-                &[Self::User, Self::Product, Self::Cart, Self::Order, Self::Notification]
-            }
+            Self::Gateway => &[
+                Self::User,
+                Self::Product,
+                Self::Cart,
+                Self::Order,
+                Self::Notification,
+            ],
             Self::User => &[Self::Notification],
             Self::Product | Self::Notification => &[Self::User],
             Self::Cart => &[Self::User, Self::Product],

@@ -30,17 +30,26 @@ impl Listeners {
     /// Binds what a process with `roles` needs.
     pub fn bind(settings: &Settings, roles: &BTreeSet<Role>) -> Result<Self, StartError> {
         let bind = |key, address: SocketAddr| {
-            serve::bind(address).map_err(|source| StartError::Bind { key, address, source })
+            serve::bind(address).map_err(|source| StartError::Bind {
+                key,
+                address,
+                source,
+            })
         };
         let gateway = roles
             .contains(&Role::Gateway)
             .then(|| bind("gateway.listen", settings.gateway.listen))
             .transpose()?;
         let split = roles.len() < Role::ALL.len() && roles.iter().any(|role| role.has_database());
-        let internal =
-            split.then(|| bind("internal.listen", settings.internal.listen)).transpose()?;
+        let internal = split
+            .then(|| bind("internal.listen", settings.internal.listen))
+            .transpose()?;
         let admin = Some(bind("admin.listen", settings.admin_listen)?);
-        Ok(Self { gateway, internal, admin })
+        Ok(Self {
+            gateway,
+            internal,
+            admin,
+        })
     }
 }
 
@@ -77,14 +86,35 @@ impl Server {
     ) -> Result<Self, StartError> {
         let metrics = Metrics::new();
         let parts = wiring::build(&settings, roles, hooks, &metrics).await?;
-        let Parts { services, databases, relays, inboxes, public, routers, contracts, http } = parts;
+        let Parts {
+            services,
+            databases,
+            relays,
+            inboxes,
+            public,
+            routers,
+            contracts,
+            http,
+        } = parts;
         let internal = settings.internal.key.clone().map(|key| {
             internal::router(contracts, routers, key, settings.internal.body_limit, &http)
         });
         let health = Health::new(databases.clone(), metrics);
         let databases = databases.into_iter().collect();
-        let handle = Handle(Arc::new(Running { services, relays, inboxes, databases }));
-        Ok(Self { settings, listeners, public, internal, health, handle })
+        let handle = Handle(Arc::new(Running {
+            services,
+            relays,
+            inboxes,
+            databases,
+        }));
+        Ok(Self {
+            settings,
+            listeners,
+            public,
+            internal,
+            health,
+            handle,
+        })
     }
 
     /// Reaches into the process while it runs.
@@ -112,7 +142,10 @@ impl Server {
         if let Some(listener) = self.listeners.admin {
             let router = admin::router(self.health.clone());
             let stop = admin.shutdown().clone();
-            admin.spawn("admin listener", serve::serve(listener, router, http.clone(), stop));
+            admin.spawn(
+                "admin listener",
+                serve::serve(listener, router, http.clone(), stop),
+            );
         }
         for relay in &self.handle.0.relays {
             back.spawn("relay", relay.clone().run(back.shutdown().clone()));
@@ -166,6 +199,10 @@ impl Handle {
 
     /// The database of a role that runs here.
     pub fn database(&self, role: Role) -> Option<&platform::db::Db> {
-        self.0.databases.iter().find(|(mine, _)| *mine == role).map(|(_, db)| db)
+        self.0
+            .databases
+            .iter()
+            .find(|(mine, _)| *mine == role)
+            .map(|(_, db)| db)
     }
 }

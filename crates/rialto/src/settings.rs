@@ -111,7 +111,11 @@ impl Settings {
     /// A role that is needed and does not run here must be somewhere, and processes must be able
     /// to recognise each other.
     fn check_peers(&self, layers: &Layers, roles: &BTreeSet<Role>) {
-        let needed: BTreeSet<Role> = roles.iter().flat_map(|role| role.needs()).copied().collect();
+        let needed: BTreeSet<Role> = roles
+            .iter()
+            .flat_map(|role| role.needs())
+            .copied()
+            .collect();
         for role in needed.difference(roles) {
             if self.peers.get(role).is_none_or(Vec::is_empty) {
                 let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
@@ -133,13 +137,15 @@ impl Settings {
 }
 
 fn internal(section: &mut Section<'_>) -> InternalSettings {
-    let key = section.secret("key").and_then(|key| match PeerKey::new(&key) {
-        Ok(key) => Some(key),
-        Err(weak) => {
-            section.report("key", weak.to_string(), "take 32 random characters or more");
-            None
-        }
-    });
+    let key = section
+        .secret("key")
+        .and_then(|key| match PeerKey::new(&key) {
+            Ok(key) => Some(key),
+            Err(weak) => {
+                section.report("key", weak.to_string(), "take 32 random characters or more");
+                None
+            }
+        });
     InternalSettings {
         listen: section.parse("listen"),
         key,
@@ -193,7 +199,13 @@ fn databases(section: &mut Section<'_>) -> BTreeMap<Role, DbSettings> {
         .map(|role| {
             let url: Option<DatabaseUrl> = own.optional(role.as_str());
             let url = url.unwrap_or_else(|| common.url.clone());
-            (role, DbSettings { url, ..common.clone() })
+            (
+                role,
+                DbSettings {
+                    url,
+                    ..common.clone()
+                },
+            )
         })
         .collect()
 }
@@ -201,7 +213,11 @@ fn databases(section: &mut Section<'_>) -> BTreeMap<Role, DbSettings> {
 fn bus(section: &mut Section<'_>) -> BusSettings {
     let url: String = section.parse("url");
     if url != "database:" {
-        section.report("url", format!("`{url}` is not a bus"), "this version has database:");
+        section.report(
+            "url",
+            format!("`{url}` is not a bus"),
+            "this version has database:",
+        );
     }
     BusSettings {
         poll: section.duration("poll"),
@@ -219,5 +235,8 @@ fn cache(section: &mut Section<'_>) -> CacheUrl {
 }
 
 fn telemetry(section: &mut Section<'_>) -> TelemetrySettings {
-    TelemetrySettings { log: section.parse("log"), format: section.parse("format") }
+    TelemetrySettings {
+        log: section.parse("log"),
+        format: section.parse("format"),
+    }
 }

@@ -100,7 +100,10 @@ pub struct Hooks {
 
 impl Default for Hooks {
     fn default() -> Self {
-        Self { sources: Sources::system(), wrap_sink: None }
+        Self {
+            sources: Sources::system(),
+            wrap_sink: None,
+        }
     }
 }
 
@@ -127,7 +130,9 @@ impl Services {
         self.product.iter().for_each(|service| service.start(tasks));
         self.cart.iter().for_each(|service| service.start(tasks));
         self.order.iter().for_each(|service| service.start(tasks));
-        self.notification.iter().for_each(|service| service.start(tasks));
+        self.notification
+            .iter()
+            .for_each(|service| service.start(tasks));
     }
 
     /// Does at once what the background would do by and by.
@@ -157,7 +162,11 @@ impl Services {
         consumers.extend(self.product.iter().map(|s| (Role::Product, s.consumers())));
         consumers.extend(self.cart.iter().map(|s| (Role::Cart, s.consumers())));
         consumers.extend(self.order.iter().map(|s| (Role::Order, s.consumers())));
-        consumers.extend(self.notification.iter().map(|s| (Role::Notification, s.consumers())));
+        consumers.extend(
+            self.notification
+                .iter()
+                .map(|s| (Role::Notification, s.consumers())),
+        );
         consumers
     }
 }
@@ -195,18 +204,30 @@ pub(crate) async fn build(
     let user = wiring.user(&mut services).await?;
     let product = wiring.product(&mut services).await?;
     let cart = wiring.cart(&mut services, &product).await?;
-    wiring.order(&mut services, cart, product, user.clone()).await?;
+    wiring
+        .order(&mut services, cart, product, user.clone())
+        .await?;
     wiring.notification(&mut services).await?;
 
     let http = wiring.http(user);
     let (inboxes, sinks) = wiring.inboxes(&services);
     let relays = wiring.relays(&sinks);
     let routers = wiring.routers(&services, &http);
-    let public =
-        roles.contains(&Role::Gateway).then(|| wiring.gateway(routers.clone(), &http));
+    let public = roles
+        .contains(&Role::Gateway)
+        .then(|| wiring.gateway(routers.clone(), &http));
     let contracts = wiring.contracts(&services, sinks);
     let databases = wiring.databases;
-    Ok(Parts { services, databases, relays, inboxes, public, routers, contracts, http })
+    Ok(Parts {
+        services,
+        databases,
+        relays,
+        inboxes,
+        public,
+        routers,
+        contracts,
+        http,
+    })
 }
 
 struct Wiring<'a> {
@@ -226,20 +247,37 @@ impl Wiring<'_> {
             return Ok(UserClient::remote(self.remote_calls(Role::User)));
         };
         let cache = Cache::new(self.settings.cache, 100_000, self.hooks.sources.clone());
-        let deps = user::Deps { db: db.clone(), cache, config: self.settings.user.clone() };
-        let service = UserService::build(deps).await.map_err(cannot_start(Role::User))?;
+        let deps = user::Deps {
+            db: db.clone(),
+            cache,
+            config: self.settings.user.clone(),
+        };
+        let service = UserService::build(deps)
+            .await
+            .map_err(cannot_start(Role::User))?;
         services.user = Some(service.clone());
-        Ok(UserClient::local(Arc::new(service), self.local_calls.clone()))
+        Ok(UserClient::local(
+            Arc::new(service),
+            self.local_calls.clone(),
+        ))
     }
 
     async fn product(&self, services: &mut Services) -> Result<ProductClient, StartError> {
         let Some(db) = self.databases.get(&Role::Product) else {
             return Ok(ProductClient::remote(self.remote_calls(Role::Product)));
         };
-        let deps = product::Deps { db: db.clone(), config: self.settings.product.clone() };
-        let service = ProductService::build(deps).await.map_err(cannot_start(Role::Product))?;
+        let deps = product::Deps {
+            db: db.clone(),
+            config: self.settings.product.clone(),
+        };
+        let service = ProductService::build(deps)
+            .await
+            .map_err(cannot_start(Role::Product))?;
         services.product = Some(service.clone());
-        Ok(ProductClient::local(Arc::new(service), self.local_calls.clone()))
+        Ok(ProductClient::local(
+            Arc::new(service),
+            self.local_calls.clone(),
+        ))
     }
 
     async fn cart(
@@ -251,10 +289,19 @@ impl Wiring<'_> {
             return Ok(CartClient::remote(self.remote_calls(Role::Cart)));
         };
         let config = self.settings.cart.clone();
-        let deps = cart::Deps { db: db.clone(), product: product.clone(), config };
-        let service = CartService::build(deps).await.map_err(cannot_start(Role::Cart))?;
+        let deps = cart::Deps {
+            db: db.clone(),
+            product: product.clone(),
+            config,
+        };
+        let service = CartService::build(deps)
+            .await
+            .map_err(cannot_start(Role::Cart))?;
         services.cart = Some(service.clone());
-        Ok(CartClient::local(Arc::new(service), self.local_calls.clone()))
+        Ok(CartClient::local(
+            Arc::new(service),
+            self.local_calls.clone(),
+        ))
     }
 
     async fn order(
@@ -265,8 +312,16 @@ impl Wiring<'_> {
         user: UserClient,
     ) -> Result<(), StartError> {
         if let Some(db) = self.databases.get(&Role::Order).cloned() {
-            let deps = order::Deps { db, cart, product, user, config: self.settings.order.clone() };
-            let service = OrderService::build(deps).await.map_err(cannot_start(Role::Order))?;
+            let deps = order::Deps {
+                db,
+                cart,
+                product,
+                user,
+                config: self.settings.order.clone(),
+            };
+            let service = OrderService::build(deps)
+                .await
+                .map_err(cannot_start(Role::Order))?;
             services.order = Some(service);
         }
         Ok(())
@@ -274,7 +329,10 @@ impl Wiring<'_> {
 
     async fn notification(&self, services: &mut Services) -> Result<(), StartError> {
         if let Some(db) = self.databases.get(&Role::Notification).cloned() {
-            let deps = notification::Deps { db, config: self.settings.notification.clone() };
+            let deps = notification::Deps {
+                db,
+                config: self.settings.notification.clone(),
+            };
             let service = NotificationService::build(deps).await;
             services.notification = Some(service.map_err(cannot_start(Role::Notification))?);
         }
@@ -291,7 +349,13 @@ impl Wiring<'_> {
             deadline: self.settings.http.deadline,
             body_limit: self.settings.internal.body_limit,
         };
-        Peer::new(role.as_str(), addresses, key, self.hooks.sources.clone(), settings)
+        Peer::new(
+            role.as_str(),
+            addresses,
+            key,
+            self.hooks.sources.clone(),
+            settings,
+        )
     }
 
     fn remote_calls(&self, role: Role) -> Arc<dyn Transport> {
@@ -320,14 +384,20 @@ impl Wiring<'_> {
     }
 
     fn inboxes(&self, services: &Services) -> (Vec<Inbox>, Sinks) {
-        let settings =
-            InboxSettings { attempts: self.settings.bus.attempts, poll: self.settings.bus.poll };
+        let settings = InboxSettings {
+            attempts: self.settings.bus.attempts,
+            poll: self.settings.bus.poll,
+        };
         let (mut inboxes, mut sinks) = (Vec::new(), Sinks::new());
         for (role, consumers) in services.consumers() {
             let db = self.databases[&role].clone();
             let inbox = Inbox::new(db, consumers, self.metrics.clone(), settings);
             let sink: Arc<dyn EventSink> = Arc::new(inbox.clone());
-            let sink = self.hooks.wrap_sink.as_ref().map_or(sink.clone(), |wrap| wrap(sink));
+            let sink = self
+                .hooks
+                .wrap_sink
+                .as_ref()
+                .map_or(sink.clone(), |wrap| wrap(sink));
             inboxes.push(inbox);
             sinks.push((role.as_str(), sink));
         }
@@ -341,7 +411,11 @@ impl Wiring<'_> {
             .filter(|(_, event_types)| !event_types.is_empty())
             .filter_map(|(role, event_types)| {
                 let event_types = event_types.iter().copied().collect();
-                Some(Destination { role: role.as_str(), event_types, sink: self.sink(role, sinks)? })
+                Some(Destination {
+                    role: role.as_str(),
+                    event_types,
+                    sink: self.sink(role, sinks)?,
+                })
             })
             .collect();
         let bus = &self.settings.bus;
@@ -349,7 +423,13 @@ impl Wiring<'_> {
             .values()
             .map(|db| {
                 let carrier = Bus::Database(DatabaseBus::new(db.clone(), destinations.clone()));
-                Relay::new(db.clone(), carrier, self.metrics.clone(), bus.poll, bus.retention)
+                Relay::new(
+                    db.clone(),
+                    carrier,
+                    self.metrics.clone(),
+                    bus.poll,
+                    bus.retention,
+                )
             })
             .collect()
     }
@@ -368,10 +448,25 @@ impl Wiring<'_> {
     fn routers(&self, services: &Services, http: &HttpContext) -> Vec<Router> {
         let mut routers = Vec::new();
         routers.extend(services.user.clone().map(|s| user::routes().serve(s, http)));
-        routers.extend(services.product.clone().map(|s| product::routes().serve(s, http)));
+        routers.extend(
+            services
+                .product
+                .clone()
+                .map(|s| product::routes().serve(s, http)),
+        );
         routers.extend(services.cart.clone().map(|s| cart::routes().serve(s, http)));
-        routers.extend(services.order.clone().map(|s| order::routes().serve(s, http)));
-        routers.extend(services.notification.clone().map(|s| notification::routes().serve(s, http)));
+        routers.extend(
+            services
+                .order
+                .clone()
+                .map(|s| order::routes().serve(s, http)),
+        );
+        routers.extend(
+            services
+                .notification
+                .clone()
+                .map(|s| notification::routes().serve(s, http)),
+        );
         routers
     }
 
@@ -383,12 +478,19 @@ impl Wiring<'_> {
                 elsewhere.entry(role.as_str()).or_default().push(route);
             }
         }
-        let remote = elsewhere.into_iter().map(|(role, routes)| gateway::RemoteService {
-            routes,
-            peer: self.peer(role.parse().expect("it was a role before")),
-        });
-        let services = gateway::Services { local, remote: remote.collect() };
-        let document = api::openapi().to_json().expect("the document is plain data");
+        let remote = elsewhere
+            .into_iter()
+            .map(|(role, routes)| gateway::RemoteService {
+                routes,
+                peer: self.peer(role.parse().expect("it was a role before")),
+            });
+        let services = gateway::Services {
+            local,
+            remote: remote.collect(),
+        };
+        let document = api::openapi()
+            .to_json()
+            .expect("the document is plain data");
         gateway::build(&self.settings.gateway, services, document, http)
     }
 
@@ -453,16 +555,26 @@ async fn open_databases(
     hooks: &Hooks,
     metrics: &Metrics,
 ) -> Result<BTreeMap<Role, Db>, StartError> {
-    let opening = roles.iter().copied().filter(|role| role.has_database()).map(|role| async move {
-        let db = open_database(settings, role, hooks.sources.clone(), metrics).await?;
-        let migrated = db.migrate(migrations(role)).await;
-        let applied = migrated.map_err(|source| StartError::Migrate { role, source })?;
-        if !applied.is_empty() {
-            tracing::info!(role = role.as_str(), applied = applied.len(), "the schema was migrated");
-        }
-        Ok((role, db))
-    });
-    futures_util::future::try_join_all(opening).await.map(|opened| opened.into_iter().collect())
+    let opening = roles
+        .iter()
+        .copied()
+        .filter(|role| role.has_database())
+        .map(|role| async move {
+            let db = open_database(settings, role, hooks.sources.clone(), metrics).await?;
+            let migrated = db.migrate(migrations(role)).await;
+            let applied = migrated.map_err(|source| StartError::Migrate { role, source })?;
+            if !applied.is_empty() {
+                tracing::info!(
+                    role = role.as_str(),
+                    applied = applied.len(),
+                    "the schema was migrated"
+                );
+            }
+            Ok((role, db))
+        });
+    futures_util::future::try_join_all(opening)
+        .await
+        .map(|opened| opened.into_iter().collect())
 }
 
 fn cannot_start(role: Role) -> impl Fn(DbError) -> StartError {

@@ -83,7 +83,11 @@ impl<'a> ProductBuilder<'a> {
 
     /// Creates it with a token that is there already.
     pub async fn create_as(self, admin: &Client) -> Product {
-        let prices = if self.prices.is_empty() { vec![eur(10_00)] } else { self.prices };
+        let prices = if self.prices.is_empty() {
+            vec![eur(10_00)]
+        } else {
+            self.prices
+        };
         let body = json!({
             "slug": self.slug,
             "title": self.slug,
@@ -152,13 +156,19 @@ impl Buyer {
             "shipping_option": "standard",
             "payment": {"provider": "test", "token": self.token},
         });
-        self.client.patch(format!("/v1/carts/{id}"), details).await.expect(200);
+        self.client
+            .patch(format!("/v1/carts/{id}"), details)
+            .await
+            .expect(200);
         id
     }
 
     /// Places an order from a cart, under `key`.
     pub async fn places(&self, cart_id: &str, key: &str) -> Answer {
-        self.client.post("/v1/orders", json!({"cart_id": cart_id})).key(key).await
+        self.client
+            .post("/v1/orders", json!({"cart_id": cart_id}))
+            .key(key)
+            .await
     }
 
     /// Fills a cart and places an order.

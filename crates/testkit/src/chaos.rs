@@ -29,7 +29,10 @@ impl EventSink for ChaosSink {
 fn shuffle(events: Vec<Envelope>) -> Vec<Envelope> {
     let mut subjects: BTreeMap<String, Vec<Envelope>> = BTreeMap::new();
     for event in events {
-        subjects.entry(event.subject.clone()).or_default().push(event);
+        subjects
+            .entry(event.subject.clone())
+            .or_default()
+            .push(event);
     }
     subjects.into_values().rev().flatten().collect()
 }

@@ -21,17 +21,27 @@ impl Client {
     /// A client of the listener at `base`, such as `http://127.0.0.1:8080`.
     pub fn new(base: impl Into<String>) -> Self {
         let inner = HyperClient::builder(TokioExecutor::new()).build(HttpConnector::new());
-        Self { base: base.into(), token: None, inner }
+        Self {
+            base: base.into(),
+            token: None,
+            inner,
+        }
     }
 
     /// The same client with a token.
     pub fn with_token(&self, token: impl Into<String>) -> Self {
-        Self { token: Some(token.into()), ..self.clone() }
+        Self {
+            token: Some(token.into()),
+            ..self.clone()
+        }
     }
 
     /// The same client without a token.
     pub fn anonymous(&self) -> Self {
-        Self { token: None, ..self.clone() }
+        Self {
+            token: None,
+            ..self.clone()
+        }
     }
 
     /// Where it talks to.
@@ -71,7 +81,11 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        RequestBuilder { client: self.clone(), request, body: Bytes::new() }
+        RequestBuilder {
+            client: self.clone(),
+            request,
+            body: Bytes::new(),
+        }
     }
 }
 
@@ -102,7 +116,9 @@ impl RequestBuilder {
 
     /// A JSON body.
     pub fn json(mut self, body: impl Serialize) -> Self {
-        self.body = serde_json::to_vec(&body).expect("a test's body is JSON").into();
+        self.body = serde_json::to_vec(&body)
+            .expect("a test's body is JSON")
+            .into();
         self.header("content-type", "application/json")
     }
 
@@ -114,14 +130,27 @@ impl RequestBuilder {
 
     /// Sends it; fails if there is no answer at all.
     pub async fn try_send(self) -> Result<Answer, String> {
-        let request = self.request.body(Full::new(self.body)).map_err(|error| error.to_string())?;
+        let request = self
+            .request
+            .body(Full::new(self.body))
+            .map_err(|error| error.to_string())?;
         let what = format!("{} {}", request.method(), request.uri());
         let response = self.client.inner.request(request).await;
         let response = response.map_err(|error| format!("{what}: {error}"))?;
         let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.map_err(|error| format!("{what}: {error}"))?.to_bytes();
+        let bytes = body
+            .collect()
+            .await
+            .map_err(|error| format!("{what}: {error}"))?
+            .to_bytes();
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Ok(Answer { what, status: parts.status.as_u16(), headers: parts.headers, bytes, body })
+        Ok(Answer {
+            what,
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            bytes,
+            body,
+        })
     }
 }
 
@@ -154,16 +183,28 @@ impl Answer {
     pub fn expect(self, status: u16) -> Value {
         let Self { what, bytes, .. } = &self;
         let shown = String::from_utf8_lossy(bytes);
-        assert_eq!(self.status, status, "{what} answered {}: {shown}", self.status);
+        assert_eq!(
+            self.status, status,
+            "{what} answered {}: {shown}",
+            self.status
+        );
         self.body
     }
 
     /// The body of a 2xx.
     #[track_caller]
     pub fn ok(self) -> Value {
-        let Self { what, bytes, status, .. } = &self;
+        let Self {
+            what,
+            bytes,
+            status,
+            ..
+        } = &self;
         let shown = String::from_utf8_lossy(bytes);
-        assert!((200..300).contains(status), "{what} answered {status}: {shown}");
+        assert!(
+            (200..300).contains(status),
+            "{what} answered {status}: {shown}"
+        );
         self.body
     }
 
@@ -173,7 +214,11 @@ impl Answer {
         let what = self.what.clone();
         let kind = self.header("content-type").map(ToOwned::to_owned);
         let body = self.expect(status);
-        assert_eq!(kind.as_deref(), Some("application/problem+json"), "{what}: {body}");
+        assert_eq!(
+            kind.as_deref(),
+            Some("application/problem+json"),
+            "{what}: {body}"
+        );
         assert_eq!(body["code"], code, "{what}: {body}");
         body
     }
@@ -186,6 +231,8 @@ impl Answer {
     /// The `ETag`.
     #[track_caller]
     pub fn etag(&self) -> String {
-        self.header("etag").expect("the answer has an ETag").to_owned()
+        self.header("etag")
+            .expect("the answer has an ETag")
+            .to_owned()
     }
 }

@@ -30,9 +30,16 @@ pub enum Layout {
 impl Layout {
     /// What `TEST_LAYOUT` says: `split`, or all in one.
     pub fn from_environment() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "tests are configured by their runner")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "tests are configured by their runner"
+        )]
         let layout = std::env::var("TEST_LAYOUT").unwrap_or_default();
-        if layout == "split" { Self::split() } else { Self::AllInOne }
+        if layout == "split" {
+            Self::split()
+        } else {
+            Self::AllInOne
+        }
     }
 
     /// Every call between services leaves its process.
@@ -48,9 +55,10 @@ impl Layout {
     fn servers(&self) -> Vec<BTreeSet<Role>> {
         match self {
             Self::AllInOne => vec![Role::all()],
-            Self::Split(servers) => {
-                servers.iter().map(|roles| roles.iter().copied().collect()).collect()
-            }
+            Self::Split(servers) => servers
+                .iter()
+                .map(|roles| roles.iter().copied().collect())
+                .collect(),
         }
     }
 }
@@ -133,16 +141,19 @@ impl TestShopBuilder {
             let layers = self.layers(&shop.database, &peers, roles);
             let settings = Settings::read(&layers, roles).expect("the test's settings are valid");
             let wrap: Option<Arc<_>> = (!self.calm).then(|| {
-                let wrap = |sink| -> Arc<dyn platform::events::EventSink> {
-                    Arc::new(ChaosSink(sink))
-                };
+                let wrap =
+                    |sink| -> Arc<dyn platform::events::EventSink> { Arc::new(ChaosSink(sink)) };
                 Arc::new(wrap) as _
             });
-            let hooks = Hooks { sources: shop.sources.clone(), wrap_sink: wrap };
+            let hooks = Hooks {
+                sources: shop.sources.clone(),
+                wrap_sink: wrap,
+            };
             if roles.contains(&Role::Gateway) {
                 shop.client = Client::new(format!("http://{}", bound.gateway_address));
             }
-            shop.admin.push(Client::new(format!("http://{}", bound.admin_address)));
+            shop.admin
+                .push(Client::new(format!("http://{}", bound.admin_address)));
             let built = Server::build(settings, roles, bound.listeners, &hooks).await;
             let server = built.expect("the test's shop starts");
             shop.handles.push(server.handle());
@@ -163,7 +174,10 @@ impl TestShopBuilder {
         layers.flag("database.write_connections", "4");
         layers.flag("database.read_connections", "2");
         // One hash is made at a time for each user of a test; the cost is the same.
-        layers.flag("internal.key", "the key of a shop that lives for one test only");
+        layers.flag(
+            "internal.key",
+            "the key of a shop that lives for one test only",
+        );
         for (role, address) in peers {
             if !roles.contains(role) && role.has_database() {
                 layers.flag(&format!("peers.{role}"), &format!("http://{address}"));
@@ -229,7 +243,9 @@ async fn migrate_all(url: String) {
     for role in Role::ALL.iter().copied().filter(|role| role.has_database()) {
         let opened = rialto::open_database(&settings, role, Sources::system(), &metrics).await;
         let db = opened.expect("the template opens");
-        db.migrate(rialto::migrations(role)).await.expect("the template migrates");
+        db.migrate(rialto::migrations(role))
+            .await
+            .expect("the template migrates");
         db.close().await;
     }
 }
@@ -301,7 +317,8 @@ impl TestShop {
             .expect("staff is created");
         let body = json!({"email": email, "password": password});
         let log_in = self.client.post("/v1/auth/staff/log-in", body).await.ok();
-        self.client.with_token(log_in["access_token"].as_str().expect("a token"))
+        self.client
+            .with_token(log_in["access_token"].as_str().expect("a token"))
     }
 
     /// Talks to the public listener as staff who may do everything.
@@ -318,10 +335,20 @@ impl TestShop {
             let (mut done, mut pending) = (0, 0);
             for handle in &self.handles {
                 done += handle.settle().await.expect("the shop settles");
-                pending += handle.pending_events().await.expect("the outbox can be read");
+                pending += handle
+                    .pending_events()
+                    .await
+                    .expect("the outbox can be read");
             }
-            quiet = if done == 0 && pending == 0 { quiet + 1 } else { 0 };
-            assert!(tokio::time::Instant::now() < deadline, "the shop does not settle");
+            quiet = if done == 0 && pending == 0 {
+                quiet + 1
+            } else {
+                0
+            };
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "the shop does not settle"
+            );
         }
     }
 

@@ -17,7 +17,11 @@ pub async fn create_staff(
 ) -> Result<StaffId, UserError> {
     let invalid = |error: kernel::email::InvalidEmail| {
         let code = kernel::problem::codes::INVALID;
-        UserError::Relayed(kernel::Problem::new(kernel::Kind::Invalid, code, error.to_string()))
+        UserError::Relayed(kernel::Problem::new(
+            kernel::Kind::Invalid,
+            code,
+            error.to_string(),
+        ))
     };
     let email: Email = email.parse().map_err(invalid)?;
     let password = Secret::new(password.to_owned());

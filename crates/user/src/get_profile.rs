@@ -24,7 +24,9 @@ pub(crate) async fn handler(
 impl UserService {
     async fn get_profile(&self, id: CustomerId) -> Result<Reply, UserError> {
         let tx = self.db.read().await?;
-        let customer = store::customer(&tx, id).await?.ok_or(UserError::NotFound("customer"))?;
+        let customer = store::customer(&tx, id)
+            .await?
+            .ok_or(UserError::NotFound("customer"))?;
         let version = customer.version;
         Ok(Reply::ok(&Profile::from(customer)).tagged(ETag::version(version)))
     }

@@ -26,8 +26,13 @@ impl Keys {
                 store::signing_keys(&tx).await
             })
             .await?;
-        let usable = kept.into_iter().find_map(|pkcs8| SigningKey::from_pkcs8(&Secret::new(pkcs8)));
-        Ok(Self { db: db.clone(), signing: usable.unwrap_or(key) })
+        let usable = kept
+            .into_iter()
+            .find_map(|pkcs8| SigningKey::from_pkcs8(&Secret::new(pkcs8)));
+        Ok(Self {
+            db: db.clone(),
+            signing: usable.unwrap_or(key),
+        })
     }
 
     /// The key that signs.
@@ -38,8 +43,12 @@ impl Keys {
     /// The public halves of all keys.
     pub(crate) async fn public(&self) -> Result<JwkSet, DbError> {
         let kept = store::signing_keys(&self.db.read().await?).await?;
-        let keys = kept.into_iter().filter_map(|pkcs8| SigningKey::from_pkcs8(&Secret::new(pkcs8)));
-        Ok(JwkSet { keys: keys.map(|key| key.jwk()).collect() })
+        let keys = kept
+            .into_iter()
+            .filter_map(|pkcs8| SigningKey::from_pkcs8(&Secret::new(pkcs8)));
+        Ok(JwkSet {
+            keys: keys.map(|key| key.jwk()).collect(),
+        })
     }
 
     /// Time and ids.

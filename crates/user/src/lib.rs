@@ -14,6 +14,7 @@
 
 mod config;
 mod contract;
+mod create_staff;
 mod error;
 mod get_profile;
 mod http;
@@ -21,7 +22,6 @@ mod keys;
 mod mail_token;
 mod model;
 mod password;
-mod create_staff;
 mod register_customer;
 mod store;
 
@@ -72,7 +72,13 @@ impl UserService {
         let Deps { db, cache, config } = deps;
         let keys = Keys::load(&db).await?;
         let hasher = Hasher::new(config.password_hashers, config.password_queue);
-        Ok(Self { db, cache, keys, hasher, config: Arc::new(config) })
+        Ok(Self {
+            db,
+            cache,
+            keys,
+            hasher,
+            config: Arc::new(config),
+        })
     }
 
     /// What it does when events arrive.

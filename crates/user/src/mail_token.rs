@@ -26,7 +26,10 @@ pub(crate) fn fresh(sources: &Sources, customer: CustomerId) -> (String, Vec<u8>
 
 /// Whose token it is, and its hash; `None` if it cannot be one.
 pub(crate) fn read(token: &str) -> Option<(CustomerId, Vec<u8>)> {
-    let bytes = URL_SAFE_NO_PAD.decode(token).ok().filter(|bytes| bytes.len() == 40)?;
+    let bytes = URL_SAFE_NO_PAD
+        .decode(token)
+        .ok()
+        .filter(|bytes| bytes.len() == 40)?;
     let uuid = Uuid::from_slice(&bytes[..16]).ok()?;
     Some((CustomerId::from_uuid(uuid), hash(&bytes)))
 }

@@ -16,8 +16,18 @@ const LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
 
 /// What people choose first when eight characters are asked for.
 const TOO_COMMON: [&str; 12] = [
-    "password", "12345678", "123456789", "1234567890", "qwertyui", "qwertyuiop", "11111111",
-    "password1", "iloveyou", "sunshine", "princess", "football",
+    "password",
+    "12345678",
+    "123456789",
+    "1234567890",
+    "qwertyui",
+    "qwertyuiop",
+    "11111111",
+    "password1",
+    "iloveyou",
+    "sunshine",
+    "princess",
+    "football",
 ];
 
 /// Whether a password may be chosen.
@@ -27,7 +37,9 @@ pub(crate) fn check(password: &Secret<String>) -> Result<(), UserError> {
         return Err(UserError::WeakPassword("must have 8 to 128 characters"));
     }
     if TOO_COMMON.contains(&text.to_lowercase().as_str()) {
-        return Err(UserError::WeakPassword("is among those that are tried first"));
+        return Err(UserError::WeakPassword(
+            "is among those that are tried first",
+        ));
     }
     Ok(())
 }
@@ -47,7 +59,11 @@ struct Inner {
 impl Hasher {
     pub(crate) fn new(at_once: usize, queue: usize) -> Self {
         let permits = Semaphore::new(at_once.max(1));
-        Self(Arc::new(Inner { permits, waiting: AtomicUsize::new(0), queue }))
+        Self(Arc::new(Inner {
+            permits,
+            waiting: AtomicUsize::new(0),
+            queue,
+        }))
     }
 
     /// The hash of `password` with a fresh salt, as a PHC string.
@@ -59,7 +75,8 @@ impl Hasher {
         let salt: [u8; 16] = sources.random();
         self.run(move || {
             let hash = argon2().hash_password_with_salt(password.expose().as_bytes(), &salt);
-            hash.expect("the parameters and the salt are valid").to_string()
+            hash.expect("the parameters and the salt are valid")
+                .to_string()
         })
         .await
     }
@@ -74,8 +91,13 @@ impl Hasher {
         self.run(move || {
             let known = hash.is_some();
             let hash = hash.unwrap_or_else(|| String::from(NOBODY));
-            let Ok(hash) = PasswordHash::new(&hash) else { return false };
-            argon2().verify_password(password.expose().as_bytes(), &hash).is_ok() && known
+            let Ok(hash) = PasswordHash::new(&hash) else {
+                return false;
+            };
+            argon2()
+                .verify_password(password.expose().as_bytes(), &hash)
+                .is_ok()
+                && known
         })
         .await
     }
@@ -89,8 +111,15 @@ impl Hasher {
             return Err(UserError::HashersBusy);
         }
         let waiting = Waiting(&self.0.waiting);
-        let permit = self.0.permits.acquire().await.map_err(|_| UserError::HashersBusy)?;
-        let done = tokio::task::spawn_blocking(work).await.map_err(|_| UserError::HashersBusy);
+        let permit = self
+            .0
+            .permits
+            .acquire()
+            .await
+            .map_err(|_| UserError::HashersBusy)?;
+        let done = tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| UserError::HashersBusy);
         drop(permit);
         drop(waiting);
         done
@@ -124,13 +153,24 @@ mod tests {
     async fn a_hash_is_of_its_password_only() {
         let hasher = Hasher::new(1, 10);
         let password = Secret::new(String::from("correct horse"));
-        let hash = hasher.hash(password.clone(), &Sources::system()).await.expect("hashed");
+        let hash = hasher
+            .hash(password.clone(), &Sources::system())
+            .await
+            .expect("hashed");
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
-        assert!(hasher.verify(password.clone(), Some(hash.clone())).await.expect("ran"));
+        assert!(
+            hasher
+                .verify(password.clone(), Some(hash.clone()))
+                .await
+                .expect("ran")
+        );
         let wrong = Secret::new(String::from("wrong horse"));
         assert!(!hasher.verify(wrong, Some(hash)).await.expect("ran"));
         assert!(!hasher.verify(password, None).await.expect("ran"));
-        assert!(PasswordHash::new(NOBODY).is_ok(), "nobody's hash must cost as much as another");
+        assert!(
+            PasswordHash::new(NOBODY).is_ok(),
+            "nobody's hash must cost as much as another"
+        );
     }
 
     #[tokio::test]

@@ -61,7 +61,10 @@ impl UserService {
         if let Some(reply) = self.known_customer(id, &request).await? {
             return Ok(reply);
         }
-        let hash = self.hasher.hash(body.password.clone(), self.db.sources()).await?;
+        let hash = self
+            .hasher
+            .hash(body.password.clone(), self.db.sources())
+            .await?;
         let ttl = self.config.verification_ttl;
         self.db
             .write(move |tx| async move {
@@ -85,7 +88,9 @@ impl UserService {
     /// The id that the address belongs to: a fresh one, or that of who claimed it before.
     async fn claim_email(&self, email: &Email) -> Result<CustomerId, UserError> {
         let (email, fresh) = (email.clone(), self.db.sources().id());
-        self.db.write(move |tx| async move { Ok(store::claim_email(&tx, &email, fresh).await?) }).await
+        self.db
+            .write(move |tx| async move { Ok(store::claim_email(&tx, &email, fresh).await?) })
+            .await
     }
 
     /// If the customer exists: the answer to the same request, or that the address is taken. A

@@ -7,7 +7,14 @@ use platform::{from_row, params, sql};
 use crate::mail_token::Purpose;
 use crate::model::Customer;
 
-from_row!(Customer { id, email, name, email_verified_at, version, created_at });
+from_row!(Customer {
+    id,
+    email,
+    name,
+    email_verified_at,
+    version,
+    created_at
+});
 
 pub(crate) async fn customer(tx: &Tx, id: CustomerId) -> Result<Option<Customer>, DbError> {
     tx.one(
@@ -49,7 +56,14 @@ pub(crate) async fn add_customer(
     customer: &Customer,
     password_hash: &str,
 ) -> Result<bool, DbError> {
-    let Customer { id, email, name, email_verified_at, version, created_at } = customer;
+    let Customer {
+        id,
+        email,
+        name,
+        email_verified_at,
+        version,
+        created_at,
+    } = customer;
     let added = tx
         .exec(
             sql!(
@@ -57,7 +71,15 @@ pub(crate) async fn add_customer(
                                         created_at, updated_at)
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $7) ON CONFLICT DO NOTHING"
             ),
-            params![id, email, name, password_hash, email_verified_at, version, created_at],
+            params![
+                id,
+                email,
+                name,
+                password_hash,
+                email_verified_at,
+                version,
+                created_at
+            ],
         )
         .await?;
     Ok(added == 1)
@@ -115,7 +137,15 @@ pub(crate) async fn add_staff(
                                     created_at, updated_at)
                  VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7) ON CONFLICT DO NOTHING"
             ),
-            params![id, email, name, password_hash, Json(roles), true, tx.sources().now()],
+            params![
+                id,
+                email,
+                name,
+                password_hash,
+                Json(roles),
+                true,
+                tx.sources().now()
+            ],
         )
         .await?;
     Ok(added == 1)

@@ -13,7 +13,11 @@ async fn somebody_becomes_a_customer() {
     let answer = shop.client().post("/v1/customers", ada()).await;
     assert_eq!(answer.header("location"), Some("/v1/customers/me"));
     let profile = answer.expect(201);
-    assert!(profile["id"].as_str().is_some_and(|id| id.starts_with("cus_")));
+    assert!(
+        profile["id"]
+            .as_str()
+            .is_some_and(|id| id.starts_with("cus_"))
+    );
     assert_eq!(profile["email"], "ada@example.com");
     assert_eq!(profile["email_verified"], false);
     assert_eq!(profile["created_at"], "2026-01-01T12:00:00Z");
@@ -32,7 +36,11 @@ async fn the_same_key_gets_the_same_answer() {
     let shop = TestShop::start().await;
     let key = "0198-registration-of-ada";
     let first = shop.client().post("/v1/customers", ada()).key(key).await;
-    let again = shop.client().post("/v1/customers", ada()).key(format!("\"{key}\"")).await;
+    let again = shop
+        .client()
+        .post("/v1/customers", ada())
+        .key(format!("\"{key}\""))
+        .await;
     assert_eq!(again.header("idempotent-replayed"), Some("true"));
     assert_eq!((first.status, &first.bytes), (again.status, &again.bytes));
     let mut other = ada();
@@ -52,6 +60,7 @@ async fn every_broken_rule_is_pointed_at() {
         .await
         .problem(422, "request.invalid");
     assert_eq!(problem["errors"][0]["pointer"], "/email");
-    let unknown = json!({"email": "a@example.com", "password": "correct horse", "name": "A", "x": 1});
+    let unknown =
+        json!({"email": "a@example.com", "password": "correct horse", "name": "A", "x": 1});
     post(unknown).await.problem(422, "request.invalid");
 }
