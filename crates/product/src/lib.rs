@@ -2,6 +2,8 @@
 
 mod config;
 mod http;
+mod stock;
+mod store;
 
 use kernel::Event;
 use platform::db::{Db, DbError, Migration};
@@ -12,7 +14,7 @@ pub use self::config::Config;
 pub use self::http::routes;
 
 /// The schema.
-pub const MIGRATIONS: &[Migration] = platform::migrations!["0001_products"];
+pub const MIGRATIONS: &[Migration] = platform::migrations!["0001_products", "0002_stock"];
 
 /// The types of events that this service listens to.
 pub const SUBSCRIPTIONS: &[&str] = &[

@@ -1,0 +1,4 @@
+//! Every statement of the product service.
+
+pub(crate) mod catalogue;
+pub(crate) mod stock;
