@@ -24,7 +24,7 @@ pub use event::{Envelope, Event, EventId};
 pub use id::{Id, IdError};
 pub use identity::{Access, Caller, CustomerId, Permission, StaffId, StaffRole};
 pub use money::{Currency, Money, MoneyError};
-pub use page::{Cursor, CursorError, Page};
+pub use page::{Cursor, CursorError, Limit, Page};
 pub use problem::{Code, Fault, FieldError, Kind, Problem};
 pub use rate::Rate;
 pub use secret::Secret;

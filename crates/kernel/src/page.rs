@@ -4,7 +4,64 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{PartialSchema, ToSchema};
+
+/// How many items a page may have: 1 to 100, and 20 unless the client says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u32")]
+pub struct Limit(u8);
+
+/// The number is not a size that a page may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected a number from 1 to {}", Limit::MOST)]
+pub struct InvalidLimit;
+
+impl Limit {
+    /// The largest page.
+    pub const MOST: u8 = 100;
+
+    /// The size of the page.
+    pub fn get(self) -> usize {
+        usize::from(self.0)
+    }
+
+    /// How many rows to read: one more than the page has, which tells whether another one follows.
+    pub fn rows(self) -> i64 {
+        i64::from(self.0) + 1
+    }
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(20)
+    }
+}
+
+impl TryFrom<u32> for Limit {
+    type Error = InvalidLimit;
+
+    fn try_from(limit: u32) -> Result<Self, InvalidLimit> {
+        let small = u8::try_from(limit).map_err(|_| InvalidLimit)?;
+        if (1..=Self::MOST).contains(&small) {
+            Ok(Self(small))
+        } else {
+            Err(InvalidLimit)
+        }
+    }
+}
+
+impl PartialSchema for Limit {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::Integer)
+            .minimum(Some(1))
+            .maximum(Some(Self::MOST))
+            .default(Some(Self::default().0.into()))
+            .into()
+    }
+}
+
+impl ToSchema for Limit {}
 
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -100,6 +157,14 @@ mod tests {
             Cursor("~".into()).key::<(String, i32)>(&""),
             Err(CursorError)
         );
+    }
+
+    #[test]
+    fn a_page_has_one_to_a_hundred_items() {
+        let read = |json| serde_json::from_str::<Limit>(json).ok().map(Limit::get);
+        assert_eq!([read("1"), read("100")], [Some(1), Some(100)]);
+        assert_eq!([read("0"), read("101"), read("-1"), read("256")], [None; 4]);
+        assert_eq!(Limit::default().rows(), 21);
     }
 
     #[test]

@@ -94,6 +94,14 @@ impl Cache {
         }
     }
 
+    /// Counts one `key` less, if its window still lasts.
+    pub async fn take_back(&self, key: &str) {
+        if let Some(entry) = self.0.counters.get(key) {
+            let mut counter = entry.lock();
+            counter.count = counter.count.saturating_sub(1);
+        }
+    }
+
     /// Starts counting `key` anew.
     pub async fn forget(&self, key: &str) {
         self.0.counters.remove(key);
@@ -120,6 +128,8 @@ mod tests {
         let minute = Duration::from_secs(60);
         assert_eq!(cache.count("a", minute).await.0, 1);
         assert_eq!(cache.count("a", minute).await.0, 2);
+        cache.take_back("a").await;
+        assert_eq!(cache.counted("a").await.0, 1);
         assert_eq!(cache.counted("b").await.0, 0);
         clock.advance(minute);
         assert_eq!(cache.counted("a").await.0, 0);

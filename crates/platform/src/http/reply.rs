@@ -1,5 +1,7 @@
 //! Answers that went well.
 
+use std::time::Duration;
+
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};
@@ -19,7 +21,7 @@ pub struct Reply {
     pub(crate) replayed: bool,
     etag: Option<ETag>,
     location: Option<String>,
-    cache: &'static str,
+    cache: HeaderValue,
 }
 
 impl Reply {
@@ -30,7 +32,7 @@ impl Reply {
             replayed: false,
             etag: None,
             location: None,
-            cache: "no-store",
+            cache: HeaderValue::from_static("no-store"),
         }
     }
 
@@ -83,7 +85,16 @@ impl Reply {
     /// The same answer, which shared caches may keep for a moment and browsers must check.
     pub fn public(self) -> Self {
         Self {
-            cache: "public, max-age=0, s-maxage=1, must-revalidate",
+            cache: HeaderValue::from_static("public, max-age=0, s-maxage=1, must-revalidate"),
+            ..self
+        }
+    }
+
+    /// The same answer, which everybody may keep for `age`, in whole seconds.
+    pub fn public_for(self, age: Duration) -> Self {
+        let cache = HeaderValue::try_from(format!("public, max-age={}", age.as_secs()));
+        Self {
+            cache: cache.expect("letters and digits"),
             ..self
         }
     }
@@ -114,7 +125,7 @@ impl IntoResponse for Reply {
         if !empty {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static(self.cache));
+        headers.insert(CACHE_CONTROL, self.cache);
         if let Some(etag) = self.etag {
             headers.insert(ETAG, etag.header());
         }
