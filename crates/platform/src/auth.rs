@@ -16,7 +16,7 @@ use kernel::problem::codes;
 use kernel::{
     Caller, Code, CustomerId, Fault, Kind, Problem, Secret, Sources, StaffId, StaffRole, Timestamp,
 };
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use ring::digest;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde::{Deserialize, Serialize};
@@ -198,16 +198,28 @@ struct Inner {
     source: Box<dyn KeySource>,
     sources: Sources,
     issuer: String,
-    keys: RwLock<BTreeMap<String, DecodingKey>>,
-    /// When the keys were last asked for. An unknown key asks again, but not at every request.
-    asked: Mutex<Option<Timestamp>>,
+    keys: RwLock<Keys>,
+    /// One asks for the keys; who needs the answer waits for it.
+    asking: tokio::sync::Mutex<()>,
     verified: quick_cache::sync::Cache<[u8; 32], Arc<(Caller, Timestamp)>>,
     hits: prometheus_client::metrics::counter::Counter,
     misses: prometheus_client::metrics::counter::Counter,
 }
 
-/// The least time between two fetches of the keys.
+/// What the source said last.
+#[derive(Default)]
+struct Keys {
+    by_kid: BTreeMap<String, DecodingKey>,
+    asked: Option<Timestamp>,
+}
+
+/// How long keys are used before they are asked for again. After that a key that was withdrawn no
+/// longer counts, and one that was published is known before it signs.
+const FRESH: Duration = Duration::from_secs(60);
+/// The least time between two questions: unknown keys ask earlier, but not at every request.
 const REFETCH: Duration = Duration::from_secs(10);
+/// How long to wait for an answer that can be done without.
+const PATIENCE: Duration = Duration::from_secs(1);
 const TOKEN_LIMIT: usize = 4096;
 
 impl Authenticator {
@@ -234,7 +246,7 @@ impl Authenticator {
             sources,
             issuer,
             keys: RwLock::default(),
-            asked: Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
             verified: quick_cache::sync::Cache::new(capacity.max(1)),
             hits: count("hit"),
             misses: count("miss"),
@@ -288,28 +300,56 @@ impl Authenticator {
     }
 
     async fn key(&self, kid: &str) -> Result<DecodingKey, TokenError> {
-        if let Some(key) = self.0.keys.read().get(kid) {
-            return Ok(key.clone());
+        if let Some(known) = self.known(kid) {
+            return known;
         }
+        let stale = self.0.keys.read().by_kid.get(kid).cloned();
+        let Some(stale) = stale else {
+            let _turn = self.0.asking.lock().await;
+            // Somebody may have asked meanwhile.
+            return match self.known(kid) {
+                Some(known) => known,
+                None => self.ask(kid).await,
+            };
+        };
+        let Ok(_turn) = self.0.asking.try_lock() else {
+            return Ok(stale);
+        };
+        match tokio::time::timeout(PATIENCE, self.ask(kid)).await {
+            Ok(Ok(key)) => Ok(key),
+            Ok(Err(TokenError::Invalid)) => Err(TokenError::Invalid),
+            _ => {
+                // Better the keys of a minute ago than none; the next question is for later.
+                let again = self.0.sources.now().minus(FRESH - REFETCH);
+                self.0.keys.write().asked = Some(again);
+                Ok(stale)
+            }
+        }
+    }
+
+    /// What a key is worth without asking; `None` if it is time to ask.
+    fn known(&self, kid: &str) -> Option<Result<DecodingKey, TokenError>> {
+        let keys = self.0.keys.read();
+        let age = self.0.sources.now().since(keys.asked?);
+        match keys.by_kid.get(kid) {
+            Some(key) if age < FRESH => Some(Ok(key.clone())),
+            None if age < REFETCH => Some(Err(TokenError::Invalid)),
+            _ => None,
+        }
+    }
+
+    async fn ask(&self, kid: &str) -> Result<DecodingKey, TokenError> {
         let now = self.0.sources.now();
-        let recently = self
-            .0
-            .asked
-            .lock()
-            .is_some_and(|asked| now.since(asked) < REFETCH);
-        if recently {
-            return Err(TokenError::Invalid);
-        }
         let set = self.0.source.keys().await.map_err(|_| TokenError::NoKeys)?;
-        *self.0.asked.lock() = Some(now);
         let decoded = set.keys.into_iter().filter_map(|jwk| {
             DecodingKey::from_ed_components(&jwk.x)
                 .ok()
                 .map(|key| (jwk.kid, key))
         });
         let mut keys = self.0.keys.write();
-        *keys = decoded.collect();
-        keys.get(kid).cloned().ok_or(TokenError::Invalid)
+        keys.by_kid = decoded.collect();
+        keys.asked = Some(now);
+        keys.by_kid.get(kid).cloned().ok_or(TokenError::Invalid)
     }
 }
 
@@ -347,11 +387,27 @@ mod tests {
 
     use super::*;
 
-    struct Fixed(JwkSet);
+    /// A source whose keys can be changed, and that can be away.
+    #[derive(Clone, Default)]
+    struct Board(Arc<parking_lot::Mutex<(Option<JwkSet>, u32)>>);
 
-    impl KeySource for Fixed {
+    impl Board {
+        fn publish(&self, keys: &[&SigningKey]) {
+            let keys = keys.iter().map(|key| key.jwk()).collect();
+            self.0.lock().0 = Some(JwkSet { keys });
+        }
+
+        fn questions(&self) -> u32 {
+            self.0.lock().1
+        }
+    }
+
+    impl KeySource for Board {
         fn keys(&self) -> Pin<Box<dyn Future<Output = Result<JwkSet, Problem>> + Send + '_>> {
-            Box::pin(std::future::ready(Ok(self.0.clone())))
+            let mut board = self.0.lock();
+            board.1 += 1;
+            let away = || Problem::unavailable(codes::UNAVAILABLE, "away", 1);
+            Box::pin(std::future::ready(board.0.clone().ok_or_else(away)))
         }
     }
 
@@ -359,6 +415,7 @@ mod tests {
         clock: Arc<ManualClock>,
         sources: Sources,
         key: SigningKey,
+        board: Board,
         authenticator: Authenticator,
     }
 
@@ -368,11 +425,10 @@ mod tests {
         )));
         let sources = Sources::new(clock.clone(), Arc::new(SystemRandom));
         let key = SigningKey::from_pkcs8(&SigningKey::generate()).expect("a key");
-        let source = Box::new(Fixed(JwkSet {
-            keys: vec![key.jwk()],
-        }));
+        let board = Board::default();
+        board.publish(&[&key]);
         let authenticator = Authenticator::new(
-            source,
+            Box::new(board.clone()),
             sources.clone(),
             "rialto".into(),
             10,
@@ -382,6 +438,7 @@ mod tests {
             clock,
             sources,
             key,
+            board,
             authenticator,
         }
     }
@@ -389,6 +446,12 @@ mod tests {
     const TTL: Duration = Duration::from_secs(900);
 
     impl Desk {
+        fn token_by(&self, key: &SigningKey) -> String {
+            let subject = Subject::Customer(self.sources.id());
+            let (session, now) = (self.sources.id(), self.sources.now());
+            key.sign("rialto", &subject, session, now, TTL)
+        }
+
         fn token(&self, issuer: &str) -> String {
             let subject = Subject::Staff(self.sources.id(), vec![StaffRole::Warehouse]);
             self.key
@@ -438,5 +501,49 @@ mod tests {
                 "{bad}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_new_key_counts_and_a_withdrawn_one_stops_counting() {
+        let desk = desk();
+        let verify = async |token: String| desk.authenticator.verify(&token).await.map(drop);
+        verify(desk.token_by(&desk.key)).await.expect("valid");
+        let next = SigningKey::from_pkcs8(&SigningKey::generate()).expect("a key");
+        desk.board.publish(&[&next]);
+        let unknown = verify(desk.token_by(&next)).await;
+        assert_eq!(
+            unknown,
+            Err(TokenError::Invalid),
+            "not asked at every token"
+        );
+        desk.clock.advance(REFETCH);
+        verify(desk.token_by(&next)).await.expect("asked again");
+        let withdrawn = verify(desk.token_by(&desk.key)).await;
+        assert_eq!(withdrawn, Err(TokenError::Invalid));
+        desk.board.publish(&[&desk.key]);
+        desk.clock.advance(FRESH);
+        let withdrawn = verify(desk.token_by(&next)).await;
+        assert_eq!(
+            withdrawn,
+            Err(TokenError::Invalid),
+            "known, but asked again by and by"
+        );
+    }
+
+    #[tokio::test]
+    async fn known_keys_outlive_a_source_that_is_away() {
+        let desk = desk();
+        let verify = async |token: String| desk.authenticator.verify(&token).await.map(drop);
+        verify(desk.token_by(&desk.key)).await.expect("valid");
+        desk.board.0.lock().0 = None;
+        desk.clock.advance(FRESH);
+        for _ in 0..3 {
+            verify(desk.token_by(&desk.key)).await.expect("still valid");
+        }
+        assert_eq!(desk.board.questions(), 2, "one at the start, one in vain");
+        desk.clock.advance(REFETCH);
+        let stranger = SigningKey::from_pkcs8(&SigningKey::generate()).expect("a key");
+        let unknown = verify(desk.token_by(&stranger)).await;
+        assert_eq!(unknown, Err(TokenError::NoKeys));
     }
 }
