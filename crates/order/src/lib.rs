@@ -1,21 +1,68 @@
-//! The order service.
+//! The order service: checkout, orders, payments, fulfilment.
+//!
+//! **Owns** orders and what is known of their payments.
+//!
+//! **States** ([`state`]): `pending` -> `placed` -> `fulfilled` -> `shipped`; `pending` -> `failed`
+//! -> `pending` (another try); `placed` -> `cancelling` -> `cancelled`.
+//!
+//! **Announces** [`OrderPlaced`], [`OrderFulfilled`](contracts::order::OrderFulfilled),
+//! [`OrderShipped`](contracts::order::OrderShipped) and
+//! [`OrderCancelled`](contracts::order::OrderCancelled). **Listens** to its own [`OrderPlaced`], to
+//! list orders by customer.
+//!
+//! Placing an order begins in [`place_order`].
 
+mod begin;
+mod cancel_order;
+mod conclude;
 mod config;
+mod consume;
+mod error;
+mod fulfil_order;
+mod get_order;
 mod http;
+mod list_orders;
+mod look_up_order;
+mod model;
+mod payment;
+mod place_order;
+mod receive_payment_webhook;
 
+mod ship_order;
+mod state;
+mod store;
+mod sweep;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contracts::cart::CartClient;
+use contracts::order::OrderPlaced;
+use contracts::product::ProductClient;
+use contracts::user::UserClient;
 use kernel::Event;
 use platform::db::{Db, DbError, Migration};
 use platform::events::Consumer;
+use platform::lease::Lease;
 use platform::tasks::TaskGroup;
 
-pub use self::config::Config;
+pub use self::config::{Capture, Config};
+pub use self::error::OrderError;
 pub use self::http::routes;
+use self::model::Order;
+pub use self::payment::test::{BookEntry, read_book};
+use self::payment::{Provider, Providers};
+pub use self::payment::{ProviderError, WebhookError};
 
 /// The schema.
 pub const MIGRATIONS: &[Migration] = platform::migrations!["0001_orders"];
 
 /// The types of events that this service listens to.
-pub const SUBSCRIPTIONS: &[&str] = &[contracts::order::OrderPlaced::TYPE];
+pub const SUBSCRIPTIONS: &[&str] = &[OrderPlaced::TYPE];
+
+/// How long after a crash another instance sweeps.
+const SWEEP_LEASE: Duration = Duration::from_secs(10);
 
 /// What the service needs.
 #[derive(Debug)]
@@ -23,11 +70,11 @@ pub struct Deps {
     /// Its database.
     pub db: Db,
     /// The carts.
-    pub cart: contracts::cart::CartClient,
+    pub cart: CartClient,
     /// The catalogue and the stock.
-    pub product: contracts::product::ProductClient,
+    pub product: ProductClient,
     /// The customers.
-    pub user: contracts::user::UserClient,
+    pub user: UserClient,
     /// Its settings.
     pub config: Config,
 }
@@ -36,24 +83,76 @@ pub struct Deps {
 #[derive(Debug, Clone)]
 pub struct OrderService {
     db: Db,
+    cart: CartClient,
+    product: ProductClient,
+    user: UserClient,
+    providers: Providers,
+    sweeping: Arc<Lease>,
+    config: Arc<Config>,
 }
 
 impl OrderService {
     /// Starts the service.
     pub async fn build(deps: Deps) -> Result<Self, DbError> {
-        Ok(Self { db: deps.db })
+        let Deps {
+            db,
+            cart,
+            product,
+            user,
+            config,
+        } = deps;
+        let providers = Providers::new(&db, &config);
+        let sweeping = Arc::new(Lease::new(&db, "order-sweep", SWEEP_LEASE));
+        Ok(Self {
+            db,
+            cart,
+            product,
+            user,
+            providers,
+            sweeping,
+            config: Arc::new(config),
+        })
     }
 
     /// What it does when events arrive.
     pub fn consumers(&self) -> Vec<Consumer> {
-        Vec::new()
+        consume::consumers(self)
     }
 
     /// Starts what it does in the background.
-    pub fn start(&self, _tasks: &TaskGroup) {}
+    pub fn start(&self, tasks: &TaskGroup) {
+        tasks.spawn(
+            "order sweeper",
+            self.clone().sweep(tasks.shutdown().clone()),
+        );
+    }
 
     /// Does at once what the background would do by and by; for tests.
     pub async fn settle(&self) -> Result<(), DbError> {
-        self.db.ping().await
+        if let Err(error) = self.sweep_once().await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the sweep will go on"
+            );
+        }
+        Ok(())
+    }
+
+    /// The provider that an order is paid with.
+    fn provider(&self, order: &Order) -> Result<&Provider, OrderError> {
+        let found = self.providers.find(&order.provider);
+        found.ok_or_else(|| OrderError::UnknownProvider(order.provider.clone()))
+    }
+
+    /// What a call to a provider comes to, if it comes in time.
+    async fn in_time<T>(
+        &self,
+        call: impl Future<Output = Result<T, ProviderError>>,
+    ) -> Result<T, ProviderError> {
+        let timeout = self.config.provider_timeout;
+        match tokio::time::timeout(timeout, call).await {
+            Ok(result) => result,
+            Err(_) => Err(ProviderError::Timeout(timeout)),
+        }
     }
 }

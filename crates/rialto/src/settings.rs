@@ -100,7 +100,10 @@ impl Settings {
             user: user::Config::read(&mut layers.section("auth")),
             product: product::Config::read(&mut layers.section("product")),
             cart: cart::Config::read(&mut layers.section("cart")),
-            order: order::Config::read(&mut layers.section("order")),
+            order: order::Config::read(
+                &mut layers.section("order"),
+                &mut layers.section("payment"),
+            ),
             notification: notification::Config::read(&mut layers.section("notification")),
         };
         settings.check_peers(layers, roles);

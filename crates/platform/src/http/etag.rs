@@ -60,6 +60,11 @@ impl ETag {
 pub struct IfMatch(Option<String>);
 
 impl IfMatch {
+    /// Of a client that names its version in another way than by the header.
+    pub fn version(version: i64) -> Self {
+        Self(Some(version.to_string()))
+    }
+
     /// Fails with 412 if the client names versions and `version` is not among them.
     pub fn check(&self, version: i64) -> Result<(), Problem> {
         let Some(list) = &self.0 else { return Ok(()) };

@@ -65,8 +65,8 @@ impl Reply {
         Self::new(StatusCode::NO_CONTENT, Bytes::new())
     }
 
-    /// What the first request got.
-    pub(crate) fn replay(status: u16, body: String) -> Self {
+    /// The answer that an earlier request got, as it was kept.
+    pub fn replay(status: u16, body: String) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
         Self {
             replayed: true,
@@ -123,7 +123,14 @@ impl IntoResponse for Reply {
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         if !empty {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            // A problem that is replayed is still a problem.
+            let problem = self.status.is_client_error() || self.status.is_server_error();
+            let kind = if problem {
+                "application/problem+json"
+            } else {
+                "application/json"
+            };
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         }
         headers.insert(CACHE_CONTROL, self.cache);
         if let Some(etag) = self.etag {

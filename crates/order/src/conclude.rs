@@ -1,0 +1,142 @@
+//! What the provider's word makes of an order: placed, still pending, or given up. Requests,
+//! webhooks and the sweeper all come here, at once if it so happens; the first one counts.
+
+use contracts::order::{OrderId, OrderState, PaymentState, holder};
+use contracts::product::ReleaseStock;
+use kernel::Problem;
+use platform::context::RequestContext;
+use platform::http::{ETag, Reply};
+
+use crate::model::{Order, OrderView};
+use crate::payment::{PaymentStatus, ProviderError};
+use crate::state::Command;
+use crate::{OrderError, OrderService, store};
+
+/// The answer to a request whose order is placed.
+pub(crate) fn placed_reply(order: &Order) -> Reply {
+    let location = format!("/v1/orders/{}", order.id);
+    Reply::created(location, &OrderView::from(order)).tagged(ETag::version(order.version))
+}
+
+impl OrderService {
+    /// Does what `payment` demands of a pending order, and returns the answer of its request.
+    pub(crate) async fn conclude(
+        &self,
+        order: Order,
+        payment: PaymentStatus,
+    ) -> Result<Reply, OrderError> {
+        match payment {
+            PaymentStatus::Authorised | PaymentStatus::Captured | PaymentStatus::Outside => {
+                self.accept(order, payment.state()).await
+            }
+            PaymentStatus::Pending => self.await_payment(order).await,
+            PaymentStatus::Declined(reason) => {
+                self.give_up(order, Some(OrderError::PaymentDeclined { reason }))
+                    .await
+            }
+            PaymentStatus::Voided | PaymentStatus::Refunded => {
+                let reason = String::from("the payment was undone before the order was placed");
+                self.give_up(order, Some(OrderError::PaymentDeclined { reason }))
+                    .await
+            }
+        }
+    }
+
+    /// One transaction: placed, the event, the answer. If somebody else was faster, theirs is the
+    /// answer.
+    async fn accept(&self, order: Order, payment: PaymentState) -> Result<Reply, OrderError> {
+        let id = order.id;
+        let accepted = self.db.write(move |tx| async move {
+            let placed = order.placed(payment, tx.sources().now())?;
+            let reply = placed_reply(&placed);
+            if !store::advance(&tx, &placed, None, Some(&reply)).await? {
+                return Ok(None);
+            }
+            platform::events::emit(&tx, &placed.placed_event()).await?;
+            Ok::<_, OrderError>(Some(reply))
+        });
+        match accepted.await? {
+            Some(reply) => Ok(reply),
+            None => self.answer_of(id).await,
+        }
+    }
+
+    /// The provider will tell later: the order stays pending until it does, or the time is up.
+    async fn await_payment(&self, order: Order) -> Result<Reply, OrderError> {
+        let (id, timeout) = (order.id, self.config.payment_timeout);
+        let waiting = self.db.write(move |tx| async move {
+            let now = tx.sources().now();
+            let version = order.version + 1;
+            let order = Order {
+                payment: PaymentState::Pending,
+                version,
+                updated_at: now,
+                ..order
+            };
+            let reply = Reply::accepted(&OrderView::from(&order));
+            let until = Some(now.plus(timeout));
+            let kept = store::advance(&tx, &order, until, Some(&reply)).await?;
+            Ok::<_, OrderError>(kept.then_some(reply))
+        });
+        match waiting.await? {
+            Some(reply) => Ok(reply),
+            None => self.answer_of(id).await,
+        }
+    }
+
+    /// Ends a try: lets go of the stock and keeps `refusal` as the answer of its request. Without a
+    /// refusal the same request may try again.
+    pub(crate) async fn give_up(
+        &self,
+        order: Order,
+        refusal: Option<OrderError>,
+    ) -> Result<Reply, OrderError> {
+        // If stock is away now, the lease runs out and the sweeper does it.
+        self.product
+            .release_stock(ReleaseStock {
+                holder: holder(order.id),
+            })
+            .await?;
+        let declined = matches!(refusal, Some(OrderError::PaymentDeclined { .. }));
+        let trace = RequestContext::current().map(|context| context.trace.trace_id_text());
+        let answer = refusal.map(|refusal| Problem::from(refusal).at("/v1/orders", trace));
+        let kept = answer.clone();
+        self.db
+            .write(move |tx| async move {
+                let failed = order.after(Command::Fail, tx.sources().now())?;
+                let payment = if declined {
+                    PaymentState::Declined
+                } else {
+                    PaymentState::None
+                };
+                let failed = Order { payment, ..failed };
+                if let Some(problem) = &kept {
+                    store::keep_failure(&tx, failed.id, failed.version - 1, problem).await?;
+                }
+                store::advance(&tx, &failed, None, None).await?;
+                Ok::<_, OrderError>(())
+            })
+            .await?;
+        match answer {
+            Some(problem) => Err(problem.into()),
+            None => Ok(Reply::no_content()),
+        }
+    }
+
+    /// The answer that somebody else has settled.
+    async fn answer_of(&self, id: OrderId) -> Result<Reply, OrderError> {
+        let begun = store::begun(&self.db.read().await?, id)
+            .await?
+            .ok_or(OrderError::NotFound)?;
+        match (begun.answer(), begun.order.state) {
+            (Some(reply), _) => Ok(reply),
+            (None, OrderState::Failed) => {
+                // The sweeper has undone it meanwhile; the same request may begin anew.
+                Err(OrderError::Provider(ProviderError::Timeout(
+                    self.config.lease,
+                )))
+            }
+            (None, _) => Err(OrderError::InProgress(id)),
+        }
+    }
+}

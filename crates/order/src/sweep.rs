@@ -1,0 +1,104 @@
+//! Finishes or undoes what nobody works on any more: orders whose request died between the intent
+//! and the answer, payments that never came, cancellations that a crash cut short.
+
+use std::time::Duration;
+
+use contracts::order::{OrderState, PaymentState};
+use platform::tasks::Shutdown;
+
+use crate::model::Order;
+use crate::payment::PaymentStatus;
+use crate::{OrderError, OrderService, store};
+
+impl OrderService {
+    /// Sweeps until `shutdown` begins.
+    pub(crate) async fn sweep(self, shutdown: Shutdown) {
+        while shutdown.sleep(self.config.sweep).await {
+            if let Err(error) = self.sweep_once().await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the sweep will go on"
+                );
+            }
+        }
+    }
+
+    /// Looks once at every order that nobody works on; returns how many there were. What cannot be
+    /// settled now is looked at again after another lease.
+    pub(crate) async fn sweep_once(&self) -> Result<usize, OrderError> {
+        let now = self.db.sources().now();
+        let abandoned = store::abandoned(&self.db.read().await?, now).await?;
+        if abandoned.is_empty() || !self.sweeping.hold().await? {
+            return Ok(0);
+        }
+        let found = abandoned.len();
+        for order in abandoned {
+            let id = order.id;
+            if let Err(error) = self.resolve(order).await {
+                tracing::warn!(order.id = %id, %error, "an order could not be settled yet");
+                self.look_again(id, self.config.lease).await?;
+            }
+        }
+        Ok(found)
+    }
+
+    async fn resolve(&self, order: Order) -> Result<(), OrderError> {
+        match order.state {
+            OrderState::Pending => self.resolve_pending(order).await,
+            OrderState::Cancelling => self.finish_cancelling(order).await.map(drop),
+            // Settled by somebody else a moment ago.
+            _ => Ok(()),
+        }
+    }
+
+    /// The provider knows what the request has come to. If it does not, or if it has had its time,
+    /// the payment is closed, so that a late call cannot open it, and the try is undone.
+    async fn resolve_pending(&self, order: Order) -> Result<(), OrderError> {
+        let provider = self.provider(&order)?;
+        let key = order.payment_key();
+        let known = self
+            .in_time(provider.lookup(&key))
+            .await
+            .map_err(OrderError::Provider)?;
+        let status = match known {
+            Some(PaymentStatus::Pending) if !self.overdue(&order) => PaymentStatus::Pending,
+            Some(PaymentStatus::Pending) | None => {
+                let closed = self.in_time(provider.give_back(&key)).await;
+                closed.map_err(OrderError::Provider)?
+            }
+            Some(status) => status,
+        };
+        let id = order.id;
+        let settled = match status {
+            PaymentStatus::Voided | PaymentStatus::Refunded => self.give_up(order, None).await,
+            status => self.conclude(order, status).await,
+        };
+        match settled {
+            Ok(_) => tracing::info!(order.id = %id, "an abandoned order was settled"),
+            // The refusal is the answer of the request, not an error of the sweep.
+            Err(OrderError::Relayed(problem)) if problem.status < 500 => {
+                tracing::info!(order.id = %id, %problem, "an abandoned order was given up");
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Whether a payment that the provider promised for later has had its time.
+    fn overdue(&self, order: &Order) -> bool {
+        let waiting = order.payment == PaymentState::Pending;
+        !waiting || self.db.sources().now().since(order.updated_at) >= self.config.payment_timeout
+    }
+
+    async fn look_again(
+        &self,
+        id: contracts::order::OrderId,
+        after: Duration,
+    ) -> Result<(), OrderError> {
+        let until = self.db.sources().now().plus(after);
+        let work = self
+            .db
+            .write(move |tx| async move { store::take_over(&tx, id, until).await });
+        work.await.map(drop).map_err(OrderError::from)
+    }
+}
