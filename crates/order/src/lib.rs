@@ -17,6 +17,8 @@ mod cancel_order;
 mod conclude;
 mod config;
 mod consume;
+#[cfg(test)]
+mod crash;
 mod error;
 mod fulfil_order;
 mod get_order;

@@ -306,7 +306,8 @@ pub(crate) async fn page(
             "SELECT id, cart_id, customer_id, email, state, version, attempt, provider,
                     payment_token, payment, content, created_at, placed_at, updated_at
              FROM orders
-             WHERE ($1 IS NULL OR state = $1) AND ($2 IS NULL OR (created_at, id) < ($2, $3))
+             WHERE (CAST($1 AS text) IS NULL OR state = $1)
+               AND (CAST($2 AS timestamptz) IS NULL OR (created_at, id) < ($2, $3))
              ORDER BY created_at DESC, id DESC LIMIT $4"
         ),
         params![state, time, id, limit],
@@ -325,7 +326,8 @@ pub(crate) async fn customer_page(
     tx.all(
         sql!(
             "SELECT placed_at, order_id FROM customer_orders
-             WHERE customer_id = $1 AND ($2 IS NULL OR (placed_at, order_id) < ($2, $3))
+             WHERE customer_id = $1
+               AND (CAST($2 AS timestamptz) IS NULL OR (placed_at, order_id) < ($2, $3))
              ORDER BY placed_at DESC, order_id DESC LIMIT $4"
         ),
         params![customer, time, id, limit],

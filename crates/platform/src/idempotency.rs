@@ -81,6 +81,11 @@ impl IdempotencyKey {
         Self(None)
     }
 
+    /// The key of a caller for an operation, for calls that do not come over HTTP.
+    pub fn of(caller: &Caller, operation: &str, key: &str) -> Self {
+        Self(Some(format!("{}|{operation}|{key}", caller.principal())))
+    }
+
     /// Fails if the request has no key.
     pub fn demand(&self) -> Result<(), IdempotencyError> {
         if self.0.is_some() {
@@ -139,10 +144,7 @@ impl IdempotencyKey {
         }
         let operator = parts.extensions.get::<Operator>();
         let operation = operator.map_or("", |operator| operator.operation);
-        Ok(Self(Some(format!(
-            "{}|{operation}|{bare}",
-            caller.principal()
-        ))))
+        Ok(Self::of(&caller, operation, bare))
     }
 }
 

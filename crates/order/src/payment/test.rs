@@ -293,7 +293,7 @@ pub async fn read_book(db: &Db, order: Option<OrderId>) -> Result<Vec<BookEntry>
     tx.all(
         sql!(
             "SELECT order_id, amount, state, captured, refunded FROM test_provider_book
-             WHERE $1 IS NULL OR order_id = $1 ORDER BY created_at, key"
+             WHERE CAST($1 AS uuid) IS NULL OR order_id = $1 ORDER BY created_at, key"
         ),
         params![order],
     )

@@ -175,7 +175,7 @@ pub async fn replay(db: &Db, only: Option<EventId>) -> Result<u64, DbError> {
         tx.exec(
             sql!(
                 "UPDATE event_failures SET parked_at = NULL, attempts = 1, next_attempt_at = $1
-                 WHERE $2 IS NULL OR event_id = $2"
+                 WHERE CAST($2 AS uuid) IS NULL OR event_id = $2"
             ),
             params![tx.sources().now(), only],
         )
