@@ -287,3 +287,36 @@ async fn a_closed_database_says_so() {
     db.close().await;
     assert!(matches!(add(&db, "late", 1).await, Err(DbError::Closed)));
 }
+
+#[tokio::test]
+async fn what_is_not_there_yet_can_be_locked() {
+    let (database, one) = notes().await;
+    let two = database.open("note", NOTES).await;
+    let add_if_missing = |db: &Db, key: Uuid| {
+        let db = db.clone();
+        async move {
+            db.write(move |tx| async move {
+                tx.lock_keys(&[key, Uuid::nil()]).await?;
+                let found = sql!("SELECT COUNT(*) FROM notes WHERE body = $1");
+                let body = key.to_string();
+                if tx.one::<(i64,)>(found, params![body]).await? == Some((0,)) {
+                    let insert = sql!("INSERT INTO notes (id, body) VALUES ($1, $2)");
+                    tx.run(insert, params![tx.sources().uuid(), body]).await?;
+                }
+                Ok::<_, DbError>(())
+            })
+            .await
+        }
+    };
+    // Several rounds: the first one opens the connections.
+    let rounds = 5;
+    for _ in 0..rounds {
+        let key = one.sources().uuid();
+        let both = [&one, &two].into_iter().cycle().take(8);
+        let all = both.map(|db| add_if_missing(db, key));
+        for done in futures_util::future::join_all(all).await {
+            done.expect("nobody locks anybody out");
+        }
+    }
+    assert_eq!(count(&one).await, rounds);
+}

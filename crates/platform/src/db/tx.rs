@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use kernel::{Scalar, Sources};
 use parking_lot::Mutex;
+use uuid::Uuid;
 
 use super::postgres::{PgConnection, PgTransaction};
 use super::sqlite::ReaderGuard;
 use super::{DbError, FromRow, Row, Shared, Sql, sqlite};
 use crate::context::RequestContext;
+use crate::sql;
 
 /// Runs statements: inside a transaction where [`Db::write`](super::Db::write) handed it out, one
 /// by one where [`Db::read`](super::Db::read) did. Takes `&self`, so that independent reads can be
@@ -160,6 +162,24 @@ impl Tx {
             }
             _ => self.exec(sql, params).await.map(drop),
         }
+    }
+
+    /// Keeps transactions of other instances that lock one of `keys` waiting until this one ends.
+    /// For rows that are not there yet: nobody can lock those. Nothing happens on SQLite, where
+    /// one transaction runs at a time. Take all keys at once, and before any row: then nobody can
+    /// lock each other out.
+    pub async fn lock_keys(&self, keys: &[Uuid]) -> Result<(), DbError> {
+        if keys.is_empty() || self.on_sqlite() {
+            return Ok(());
+        }
+        // Roles share a database but no keys, hence the schema.
+        let lock = sql!(
+            sqlite: "SELECT 1",
+            postgres: "SELECT pg_advisory_xact_lock(key)
+                       FROM (SELECT uuid_hash_extended(id, hashtext(current_schema())) AS key
+                             FROM unnest($1::uuid[]) AS id ORDER BY key) AS keys"
+        );
+        self.run(lock, &[Scalar::Uuids(keys.into())]).await
     }
 
     /// Runs several statements that take no parameters; for migrations.
