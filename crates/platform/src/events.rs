@@ -8,13 +8,15 @@
 //! letter in the end.
 
 mod bus;
+mod consumer;
 mod inbox;
 mod outbox;
 mod relay;
 mod retry;
 
 pub use self::bus::{Bus, DatabaseBus, Destination, EventSink, LocalSinks, RemoteSink};
-pub use self::inbox::{Consumer, Handling, Inbox, InboxSettings};
+pub use self::consumer::{Consumer, Handling};
+pub use self::inbox::{Inbox, InboxSettings};
 pub use self::outbox::emit;
 pub use self::relay::Relay;
 pub use self::retry::{Failure, FailureState, failures, replay};

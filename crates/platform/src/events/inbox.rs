@@ -1,73 +1,20 @@
 //! Handles the events that reach a role: each once for each consumer, in the order of its subject.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kernel::problem::codes;
-use kernel::{Envelope, Event, Id, Kind, Problem, Scalar, Timestamp};
-use tracing::Instrument;
+use kernel::{Envelope, Id, Kind, Problem, Scalar, Timestamp};
 use uuid::Uuid;
 
-use super::{EventSink, retry};
-use crate::context::RequestContext;
+use super::{Consumer, EventSink, retry};
 use crate::db::{Db, DbError, Tx};
 use crate::lease::Lease;
 use crate::metrics::{ConsumerLabels, Metrics};
 use crate::tasks::Shutdown;
-use crate::telemetry::TraceContext;
 use crate::{params, sql};
-
-/// What handling an event comes to.
-pub type Handling<'a> = Pin<Box<dyn Future<Output = Result<(), Problem>> + Send + 'a>>;
-
-type Handler = dyn for<'a> Fn(&'a Tx, &Envelope) -> Handling<'a> + Send + Sync;
-
-/// One reaction to one type of event.
-#[derive(Clone)]
-pub struct Consumer {
-    /// Names it in the inbox, the metrics and the dead letters: `notification.welcome`. Must not
-    /// change: what was handled is remembered under it.
-    pub name: &'static str,
-    /// The type that it reacts to.
-    pub event_type: &'static str,
-    handler: Arc<Handler>,
-}
-
-impl Consumer {
-    /// A consumer that runs `handler` inside the transaction that remembers the event. The handler
-    /// gets a clone of the service.
-    pub fn new<S, E, F>(name: &'static str, service: &S, handler: F) -> Self
-    where
-        S: Clone + Send + Sync + 'static,
-        E: Event,
-        F: for<'a> Fn(S, &'a Tx, E) -> Handling<'a> + Send + Sync + 'static,
-    {
-        let service = service.clone();
-        let handler: Arc<Handler> = Arc::new(move |tx, envelope| match envelope.open::<E>() {
-            Ok(event) => handler(service.clone(), tx, event),
-            Err(error) => {
-                let detail = format!("{error}: {}", error.source);
-                let problem = Problem::new(Kind::Malformed, codes::MALFORMED, detail);
-                Box::pin(std::future::ready(Err(problem)))
-            }
-        });
-        Self {
-            name,
-            event_type: E::TYPE,
-            handler,
-        }
-    }
-}
-
-impl fmt::Debug for Consumer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} on {}", self.name, self.event_type)
-    }
-}
 
 /// How failures are treated.
 #[derive(Debug, Clone, Copy)]
@@ -154,20 +101,18 @@ impl Inbox {
         Ok(tried)
     }
 
-    /// Optimistic: everything in one transaction. `Err` undoes it all.
-    async fn handle_together(&self, events: Arc<Vec<Envelope>>) -> Result<Outcomes, Problem> {
-        let inner = self.0.clone();
+    /// Optimistic: all events of a consumer in one transaction. `Err` undoes it all. Consumers do
+    /// not share one: what one has locked must not be held while another locks something else.
+    async fn handle_together(
+        &self,
+        consumer: &Consumer,
+        events: Arc<Vec<Envelope>>,
+    ) -> Result<Outcomes, Problem> {
+        let consumer = consumer.clone();
         let work = move |tx: Tx| async move {
             let mut outcomes = Vec::new();
-            for consumer in &inner.consumers {
-                let mine: Vec<&Envelope> = events
-                    .iter()
-                    .filter(|event| event.event_type == consumer.event_type)
-                    .collect();
-                if !mine.is_empty() {
-                    handle_all(&tx, consumer, &mine, &mut outcomes).await?;
-                }
-            }
+            let events: Vec<&Envelope> = events.iter().collect();
+            handle_all(&tx, &consumer, &events, &mut outcomes).await?;
             Ok(outcomes)
         };
         self.0
@@ -178,14 +123,9 @@ impl Inbox {
     }
 
     /// One by one: what fails is kept for another attempt, and harms nothing else.
-    async fn handle_apart(&self, events: &[Envelope]) -> Result<(), DbError> {
-        for consumer in &self.0.consumers {
-            for event in events
-                .iter()
-                .filter(|event| event.event_type == consumer.event_type)
-            {
-                self.attempt(consumer, Arc::new(event.clone()), 0).await?;
-            }
+    async fn handle_apart(&self, consumer: &Consumer, events: &[Envelope]) -> Result<(), DbError> {
+        for event in events {
+            self.attempt(consumer, Arc::new(event.clone()), 0).await?;
         }
         Ok(())
     }
@@ -212,7 +152,7 @@ impl Inbox {
             {
                 outcomes.push((this.name, "repeated"));
             } else {
-                handle_one(&tx, &this, &envelope).await.map_err(Undone)?;
+                this.handle(&tx, &[&envelope]).await.map_err(Undone)?;
                 outcomes.push((this.name, "handled"));
             }
             retry::forget(&tx, this.name, envelope.id).await?;
@@ -271,10 +211,18 @@ impl EventSink for Inbox {
         events: Vec<Envelope>,
     ) -> Pin<Box<dyn Future<Output = Result<(), Problem>> + Send + '_>> {
         Box::pin(async move {
-            let events = Arc::new(events);
-            match self.handle_together(events.clone()).await {
-                Ok(outcomes) => self.measure(&outcomes),
-                Err(_) => self.handle_apart(&events).await?,
+            for consumer in &self.0.consumers {
+                let mine = events
+                    .iter()
+                    .filter(|event| event.event_type == consumer.event_type);
+                let mine: Arc<Vec<Envelope>> = Arc::new(mine.cloned().collect());
+                if mine.is_empty() {
+                    continue;
+                }
+                match self.handle_together(consumer, mine.clone()).await {
+                    Ok(outcomes) => self.measure(&outcomes),
+                    Err(_) => self.handle_apart(consumer, &mine).await?,
+                }
             }
             Ok(())
         })
@@ -302,7 +250,8 @@ async fn handle_all(
         .filter(|event| !waiting.contains(&event.subject))
         .map(|event| event.id.uuid())
         .collect();
-    let claimed = claim(tx, consumer.name, &ids).await?;
+    let mut claimed = claim(tx, consumer.name, &ids).await?;
+    let mut fresh = Vec::new();
     for event in events {
         if waiting.contains(&event.subject) {
             retry::keep(
@@ -315,31 +264,14 @@ async fn handle_all(
             )
             .await?;
             outcomes.push((consumer.name, "failed"));
-        } else if claimed.contains(&event.id.uuid()) {
-            handle_one(tx, consumer, event).await?;
+        } else if claimed.remove(&event.id.uuid()) {
+            fresh.push(*event);
             outcomes.push((consumer.name, "handled"));
         } else {
             outcomes.push((consumer.name, "repeated"));
         }
     }
-    Ok(())
-}
-
-async fn handle_one(tx: &Tx, consumer: &Consumer, event: &Envelope) -> Result<(), Problem> {
-    let sources = tx.sources();
-    let cause = event
-        .traceparent
-        .as_deref()
-        .and_then(|text| text.parse::<TraceContext>().ok());
-    let trace = cause.map_or_else(|| TraceContext::root(sources), |cause| cause.child(sources));
-    let span = tracing::info_span!(
-        "event",
-        consumer = consumer.name,
-        event.id = %event.id,
-        trace_id = %trace.trace_id_text(),
-    );
-    let handling = (consumer.handler)(tx, event).instrument(span);
-    RequestContext::new(trace, None).scope(handling).await
+    consumer.handle(tx, &fresh).await
 }
 
 /// Remembers the events as handled; returns those that were not remembered before.
