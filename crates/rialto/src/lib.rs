@@ -13,4 +13,4 @@ pub use self::api::{all_routes, openapi};
 pub use self::role::Role;
 pub use self::server::{Handle, Listeners, Server};
 pub use self::settings::Settings;
-pub use self::wiring::{Hooks, StartError, migrations, open_database};
+pub use self::wiring::{Hooks, StartError, migrations, open_database, subscriptions};

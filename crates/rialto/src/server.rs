@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use platform::db::DbError;
+use platform::events::Consumer;
 use platform::http::serve;
 use platform::metrics::Metrics;
 use platform::tasks::{Shutdown, TaskGroup};
@@ -195,6 +196,13 @@ impl Handle {
             pending += relay.pending().await?;
         }
         Ok(pending)
+    }
+
+    /// What a role that runs here does when events arrive.
+    pub fn consumers(&self, role: Role) -> Option<Vec<Consumer>> {
+        let all = self.0.services.consumers();
+        all.into_iter()
+            .find_map(|(mine, consumers)| (mine == role).then_some(consumers))
     }
 
     /// The database of a role that runs here.

@@ -104,11 +104,25 @@ impl Settings {
                 &mut layers.section("order"),
                 &mut layers.section("payment"),
             ),
-            notification: notification::Config::read(&mut layers.section("notification")),
+            notification: notification::Config::read(
+                &mut layers.section("notification"),
+                &mut layers.section("mail"),
+            ),
         };
         settings.check_peers(layers, roles);
+        settings.check_templates(layers, roles);
         layers.finish()?;
         Ok(settings)
+    }
+
+    /// A mail must not be the first to find out that its template is broken.
+    fn check_templates(&self, layers: &Layers, roles: &BTreeSet<Role>) {
+        if roles.contains(&Role::Notification) {
+            for error in notification::check_templates(&self.notification) {
+                let remedy = "correct the template, or remove the file to use the built-in one";
+                layers.report("notification.templates", error.to_string(), remedy);
+            }
+        }
     }
 
     /// A role that is needed and does not run here must be somewhere, and processes must be able

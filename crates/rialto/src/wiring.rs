@@ -69,7 +69,7 @@ pub enum StartError {
         role: Role,
         /// Why.
         #[source]
-        source: DbError,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// An address cannot be listened on.
     #[error(
@@ -156,7 +156,7 @@ impl Services {
     }
 
     /// What each role of this process does when events arrive.
-    fn consumers(&self) -> Vec<(Role, Vec<Consumer>)> {
+    pub(crate) fn consumers(&self) -> Vec<(Role, Vec<Consumer>)> {
         let mut consumers = Vec::new();
         consumers.extend(self.user.iter().map(|s| (Role::User, s.consumers())));
         consumers.extend(self.product.iter().map(|s| (Role::Product, s.consumers())));
@@ -406,8 +406,9 @@ impl Wiring<'_> {
 
     /// For each role of this process, a relay that reaches the inboxes of all roles.
     fn relays(&self, sinks: &Sinks) -> Vec<Arc<Relay>> {
-        let destinations: Vec<Destination> = subscriptions()
-            .into_iter()
+        let destinations: Vec<Destination> = Role::ALL
+            .iter()
+            .map(|role| (*role, subscriptions(*role)))
             .filter(|(_, event_types)| !event_types.is_empty())
             .filter_map(|(role, event_types)| {
                 let event_types = event_types.iter().copied().collect();
@@ -510,15 +511,16 @@ impl Wiring<'_> {
     }
 }
 
-/// The events that each role listens to.
-fn subscriptions() -> [(Role, &'static [&'static str]); 5] {
-    [
-        (Role::User, user::SUBSCRIPTIONS),
-        (Role::Product, product::SUBSCRIPTIONS),
-        (Role::Cart, cart::SUBSCRIPTIONS),
-        (Role::Order, order::SUBSCRIPTIONS),
-        (Role::Notification, notification::SUBSCRIPTIONS),
-    ]
+/// The types of events that a role listens to.
+pub fn subscriptions(role: Role) -> &'static [&'static str] {
+    match role {
+        Role::Gateway => &[],
+        Role::User => user::SUBSCRIPTIONS,
+        Role::Product => product::SUBSCRIPTIONS,
+        Role::Cart => cart::SUBSCRIPTIONS,
+        Role::Order => order::SUBSCRIPTIONS,
+        Role::Notification => notification::SUBSCRIPTIONS,
+    }
 }
 
 /// The schema of each role; nothing for roles without a database.
@@ -577,8 +579,13 @@ async fn open_databases(
         .map(|opened| opened.into_iter().collect())
 }
 
-fn cannot_start(role: Role) -> impl Fn(DbError) -> StartError {
-    move |source| StartError::Service { role, source }
+fn cannot_start<E: std::error::Error + Send + Sync + 'static>(
+    role: Role,
+) -> impl Fn(E) -> StartError {
+    move |error| StartError::Service {
+        role,
+        source: Box::new(error),
+    }
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

@@ -19,7 +19,9 @@
 mod build;
 mod chaos;
 mod client;
+mod mail;
 mod shop;
+mod subscriptions;
 
 pub use self::build::{Buyer, Product, ProductBuilder, eur, jpy, money, usd};
 pub use self::client::{Answer, Client, RequestBuilder};

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use kernel::{ManualClock, Sources, StaffRole, SystemClock, SystemRandom, Timestamp};
 use platform::config::Layers;
+use platform::events::Consumer;
 use platform::http::serve::bind;
 use platform::tasks::Shutdown;
 use platform::testing::TestDatabase;
@@ -305,6 +306,15 @@ impl TestShop {
     pub fn db(&self, role: Role) -> &platform::db::Db {
         let found = self.handles.iter().find_map(|handle| handle.database(role));
         found.expect("every role with a database runs somewhere")
+    }
+
+    /// What `role` does when events arrive.
+    pub fn consumers(&self, role: Role) -> Vec<Consumer> {
+        let found = self
+            .handles
+            .iter()
+            .find_map(|handle| handle.consumers(role));
+        found.unwrap_or_default()
     }
 
     /// Talks to the public listener as staff with this role.
