@@ -145,6 +145,8 @@ pub mod codes {
         EMAIL_TAKEN = "user.email_taken",
         /// The address or the password is wrong.
         WRONG_CREDENTIALS = "user.wrong_credentials",
+        /// The present password, which a change has to name, is wrong.
+        WRONG_PASSWORD = "user.wrong_password",
         /// Too many log-ins failed; wait.
         THROTTLED = "user.log_in_throttled",
         /// The refresh token is unknown, expired, or was used before; log in again.
@@ -155,5 +157,7 @@ pub mod codes {
         WEAK_PASSWORD = "user.weak_password",
         /// The address book is full.
         ADDRESS_LIMIT = "user.address_limit",
+        /// The shop would be left without an active admin.
+        LAST_ADMIN = "user.last_admin",
     }
 }

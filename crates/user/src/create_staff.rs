@@ -1,8 +1,9 @@
 //! `rialto staff create`: a member of staff, from the command line.
 
-use kernel::{Email, Secret, Sources, StaffId, StaffRole};
+use kernel::{Email, Json, Secret, Sources, StaffId, StaffRole};
 use platform::db::Db;
 
+use crate::model::Staff;
 use crate::password::{self, Hasher};
 use crate::{UserError, store};
 
@@ -27,13 +28,22 @@ pub async fn create_staff(
     let password = Secret::new(password.to_owned());
     password::check(&password)?;
     let hash = Hasher::new(1, 1).hash(password, &Sources::system()).await?;
-    let (name, roles) = (name.to_owned(), roles.to_vec());
+    let sources = db.sources();
+    let staff = Staff {
+        id: sources.id(),
+        email,
+        name: name.to_owned(),
+        roles: Json(roles.to_vec()),
+        active: true,
+        version: 1,
+        created_at: sources.now(),
+    };
     db.write(move |tx| async move {
-        let id = tx.sources().id();
-        if !store::add_staff(&tx, id, &email, &name, &hash, roles).await? {
-            return Err(UserError::EmailTaken);
+        if store::add_staff(&tx, &staff, &hash).await? {
+            Ok(staff.id)
+        } else {
+            Err(UserError::EmailTaken)
         }
-        Ok(id)
     })
     .await
 }

@@ -4,7 +4,9 @@ use kernel::Access;
 use platform::http::Routes;
 use platform::route;
 
-use crate::{UserService, get_profile, register_customer};
+use crate::{
+    UserService, get_profile, log_in, log_in_staff, log_out, refresh_session, register_customer,
+};
 
 /// Every route of the user service.
 pub fn routes() -> Routes<UserService> {
@@ -13,6 +15,10 @@ pub fn routes() -> Routes<UserService> {
         [
             route!(register_customer, Access::Anyone),
             route!(get_profile, Access::Customer),
+            route!(log_in, Access::Anyone),
+            route!(log_in_staff, Access::Anyone),
+            route!(refresh_session, Access::Anyone),
+            route!(log_out, Access::Anyone),
         ],
     )
 }

@@ -19,11 +19,17 @@ mod error;
 mod get_profile;
 mod http;
 mod keys;
+mod log_in;
+mod log_in_staff;
+mod log_out;
 mod mail_token;
 mod model;
 mod password;
+mod refresh_session;
 mod register_customer;
+mod session;
 mod store;
+mod throttle;
 
 use std::sync::Arc;
 
@@ -37,7 +43,9 @@ pub use self::create_staff::create_staff;
 pub use self::error::UserError;
 pub use self::http::routes;
 use self::keys::Keys;
+pub use self::keys::rotate_key;
 use self::password::Hasher;
+use self::throttle::Throttle;
 
 /// The schema.
 pub const MIGRATIONS: &[Migration] = platform::migrations!["0001_users"];
@@ -60,9 +68,9 @@ pub struct Deps {
 #[derive(Debug, Clone)]
 pub struct UserService {
     db: Db,
-    cache: Cache,
     keys: Keys,
     hasher: Hasher,
+    throttle: Throttle,
     config: Arc<Config>,
 }
 
@@ -72,12 +80,14 @@ impl UserService {
         let Deps { db, cache, config } = deps;
         let keys = Keys::load(&db).await?;
         let hasher = Hasher::new(config.password_hashers, config.password_queue);
+        let throttle = Throttle::new(cache, &config);
+        let config = Arc::new(config);
         Ok(Self {
             db,
-            cache,
             keys,
             hasher,
-            config: Arc::new(config),
+            throttle,
+            config,
         })
     }
 

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
-use kernel::{Secret, Sources};
-use tokio::sync::Semaphore;
+use kernel::{Secret, Sources, Violations};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::UserError;
 
@@ -44,6 +44,13 @@ pub(crate) fn check(password: &Secret<String>) -> Result<(), UserError> {
     Ok(())
 }
 
+/// Whether a text can be the password of anybody; keeps what is hashed short.
+pub(crate) fn limit(violations: &mut Violations, field: &str, password: &Secret<String>) {
+    let length = password.expose().chars().count();
+    let possible = (1..=*LENGTH.end()).contains(&length);
+    violations.require(possible, field, "expected 1 to 128 characters");
+}
+
 /// Hashes passwords with argon2id, a few at a time: each takes 19 MiB and a core for tens of
 /// milliseconds, which the async threads do not have. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -51,17 +58,18 @@ pub(crate) struct Hasher(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     waiting: AtomicUsize,
     queue: usize,
 }
 
 impl Hasher {
     pub(crate) fn new(at_once: usize, queue: usize) -> Self {
-        let permits = Semaphore::new(at_once.max(1));
+        let permits = Arc::new(Semaphore::new(at_once.max(1)));
+        let waiting = AtomicUsize::new(0);
         Self(Arc::new(Inner {
             permits,
-            waiting: AtomicUsize::new(0),
+            waiting,
             queue,
         }))
     }
@@ -106,32 +114,32 @@ impl Hasher {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, UserError> {
-        if self.0.waiting.fetch_add(1, Ordering::Relaxed) >= self.0.queue {
-            self.0.waiting.fetch_sub(1, Ordering::Relaxed);
-            return Err(UserError::HashersBusy);
-        }
-        let waiting = Waiting(&self.0.waiting);
-        let permit = self
-            .0
-            .permits
-            .acquire()
-            .await
-            .map_err(|_| UserError::HashersBusy)?;
-        let done = tokio::task::spawn_blocking(work)
-            .await
-            .map_err(|_| UserError::HashersBusy);
-        drop(permit);
-        drop(waiting);
-        done
+        let place = Place::take(&self.0).ok_or(UserError::HashersBusy)?;
+        let permit = self.0.permits.clone().acquire_owned().await;
+        let permit: OwnedSemaphorePermit = permit.map_err(|_| UserError::HashersBusy)?;
+        // The work goes on when nobody waits for it any more, so it keeps its place itself.
+        let work = move || {
+            let _held = (place, permit);
+            work()
+        };
+        let done = tokio::task::spawn_blocking(work).await;
+        done.map_err(|_| UserError::HashersBusy)
     }
 }
 
-/// Counts a waiter for as long as it waits, even if it gives up.
-struct Waiting<'a>(&'a AtomicUsize);
+/// A place in the queue, for as long as it is held.
+struct Place(Arc<Inner>);
 
-impl Drop for Waiting<'_> {
+impl Place {
+    fn take(inner: &Arc<Inner>) -> Option<Self> {
+        let place = Self(inner.clone());
+        (inner.waiting.fetch_add(1, Ordering::Relaxed) < inner.queue).then_some(place)
+    }
+}
+
+impl Drop for Place {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

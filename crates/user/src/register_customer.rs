@@ -9,7 +9,7 @@ use platform::{db::Tx, events};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::mail_token::{self, Purpose};
+use crate::mail_token::{MailToken, Purpose};
 use crate::model::{Customer, Profile};
 use crate::{UserError, UserService, password, store};
 
@@ -70,12 +70,14 @@ impl UserService {
             .write(move |tx| async move {
                 let customer = new_customer(&tx, id, body);
                 if !store::add_customer(&tx, &customer, &hash).await? {
-                    return Err(UserError::EmailTaken);
+                    // Perhaps by the same request, sent twice at once.
+                    let reply = request.replay(&tx).await?;
+                    return reply.ok_or(UserError::EmailTaken);
                 }
-                let (token, token_hash) = mail_token::fresh(tx.sources(), id);
+                let token = MailToken::fresh(tx.sources(), id);
                 let expires_at = customer.created_at.plus(ttl);
-                store::add_mail_token(&tx, id, token_hash, Purpose::Verify, expires_at).await?;
-                events::emit(&tx, &registered(&customer, token)).await?;
+                store::keep_mail_token(&tx, &token, Purpose::Verify, expires_at).await?;
+                events::emit(&tx, &registered(&customer, token.text())).await?;
                 let version = customer.version;
                 let reply = Reply::created("/v1/customers/me", &Profile::from(customer))
                     .tagged(ETag::version(version));

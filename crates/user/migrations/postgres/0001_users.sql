@@ -17,24 +17,30 @@ CREATE TABLE customer_emails (
     claimed_at timestamptz NOT NULL
 );
 
--- Tokens of mails, by their SHA-256.
+-- The newest token of each purpose that was mailed to a customer, by its SHA-256.
 CREATE TABLE mail_tokens (
     customer_id uuid NOT NULL,
-    token_hash bytea NOT NULL,
     purpose text NOT NULL,
+    token_hash bytea NOT NULL,
     expires_at timestamptz NOT NULL,
-    PRIMARY KEY (customer_id, token_hash)
+    PRIMARY KEY (customer_id, purpose)
 );
+CREATE INDEX mail_tokens_age ON mail_tokens (expires_at);
 
+-- Log-ins of customers and of staff. Refresh tokens are kept as SHA-256 only: the present one, and
+-- the one before while it may be presented once more; the salt derives the former from the latter.
 CREATE TABLE sessions (
     owner_id uuid NOT NULL,
     id uuid NOT NULL,
     token_hash bytea NOT NULL,
+    previous_hash bytea,
+    salt bytea,
     created_at timestamptz NOT NULL,
     refreshed_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
     PRIMARY KEY (owner_id, id)
 );
+CREATE INDEX sessions_age ON sessions (expires_at);
 
 CREATE TABLE addresses (
     customer_id uuid NOT NULL,
@@ -58,8 +64,10 @@ CREATE TABLE staff (
     updated_at timestamptz NOT NULL
 );
 
+-- The youngest whose time has come signs; every other one still verifies, or will.
 CREATE TABLE signing_keys (
     kid text PRIMARY KEY,
     pkcs8 bytea NOT NULL,
+    signs_from timestamptz NOT NULL,
     created_at timestamptz NOT NULL
 );
