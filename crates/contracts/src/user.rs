@@ -1,5 +1,7 @@
 //! The user service: customers, their log-ins and addresses, and the staff.
 
+use std::fmt;
+
 use kernel::{CustomerId, Email, Event, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +41,7 @@ pub struct CustomerSummary {
 }
 
 /// A customer has registered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserRegistered {
     /// The customer.
     pub customer_id: CustomerId,
@@ -53,6 +55,17 @@ pub struct UserRegistered {
     pub registered_at: Timestamp,
 }
 
+/// Without the token.
+impl fmt::Debug for UserRegistered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserRegistered")
+            .field("customer_id", &self.customer_id)
+            .field("email", &self.email)
+            .field("registered_at", &self.registered_at)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Event for UserRegistered {
     const TYPE: &'static str = "rialto.user.registered.v1";
     fn subject(&self) -> String {
@@ -61,7 +74,7 @@ impl Event for UserRegistered {
 }
 
 /// A customer has asked for another mail to verify the address.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerificationRequested {
     /// The customer.
     pub customer_id: CustomerId,
@@ -71,6 +84,16 @@ pub struct VerificationRequested {
     pub name: String,
     /// Proves, when it comes back, that the address is theirs.
     pub verification_token: String,
+}
+
+/// Without the token.
+impl fmt::Debug for VerificationRequested {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerificationRequested")
+            .field("customer_id", &self.customer_id)
+            .field("email", &self.email)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Event for VerificationRequested {
@@ -96,8 +119,23 @@ impl Event for EmailVerified {
     }
 }
 
-/// A customer has asked for a new password.
+/// Somebody has asked for a new password. Announced for addresses of nobody as well, under an id
+/// that no customer has, so that asking takes as long for them; the user service listens to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PasswordResetAsked {
+    /// The customer, if there is one.
+    pub customer_id: CustomerId,
+}
+
+impl Event for PasswordResetAsked {
+    const TYPE: &'static str = "rialto.user.password_reset_asked.v1";
+    fn subject(&self) -> String {
+        self.customer_id.to_string()
+    }
+}
+
+/// A customer has asked for a new password, and is to get a mail.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PasswordResetRequested {
     /// The customer.
     pub customer_id: CustomerId,
@@ -107,6 +145,16 @@ pub struct PasswordResetRequested {
     pub name: String,
     /// Allows, when it comes back, to set a password.
     pub reset_token: String,
+}
+
+/// Without the token.
+impl fmt::Debug for PasswordResetRequested {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PasswordResetRequested")
+            .field("customer_id", &self.customer_id)
+            .field("email", &self.email)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Event for PasswordResetRequested {

@@ -11,7 +11,8 @@ use crate::{UserError, UserService, store};
 #[utoipa::path(
     get,
     path = "/v1/customers/me",
-    responses((status = 200, body = Profile, description = "The customer."))
+    responses((status = 200, body = Profile, description = "The customer.",
+        headers(("ETag" = String, description = "The version."))))
 )]
 pub(crate) async fn handler(
     State(users): State<UserService>,
@@ -22,7 +23,8 @@ pub(crate) async fn handler(
 }
 
 impl UserService {
-    async fn get_profile(&self, id: CustomerId) -> Result<Reply, UserError> {
+    /// Shows a customer.
+    pub(crate) async fn get_profile(&self, id: CustomerId) -> Result<Reply, UserError> {
         let tx = self.db.read().await?;
         let customer = store::customer(&tx, id)
             .await?

@@ -10,15 +10,29 @@
 //! [`VerificationRequested`](contracts::user::VerificationRequested),
 //! [`EmailVerified`](contracts::user::EmailVerified),
 //! [`PasswordResetRequested`](contracts::user::PasswordResetRequested) and
-//! [`PasswordChanged`](contracts::user::PasswordChanged). **Listens** to nothing.
+//! [`PasswordChanged`](contracts::user::PasswordChanged). **Listens** to
+//! [`PasswordResetAsked`], which it announces itself.
 
+mod add_address;
+mod add_staff;
+mod change_address;
+mod change_password;
 mod config;
+mod consume;
 mod contract;
 mod create_staff;
 mod error;
+mod get_address;
+mod get_customer;
+mod get_keys;
 mod get_profile;
+mod get_staff;
+mod get_staff_profile;
 mod http;
 mod keys;
+mod list_addresses;
+mod list_customers;
+mod list_staff;
 mod log_in;
 mod log_in_staff;
 mod log_out;
@@ -27,16 +41,24 @@ mod model;
 mod password;
 mod refresh_session;
 mod register_customer;
+mod remove_address;
+mod request_password_reset;
+mod request_verification;
+mod reset_password;
 mod session;
 mod store;
+mod sweep;
 mod throttle;
+mod update_profile;
+mod update_staff;
+mod verify_email;
 
 use std::sync::Arc;
 
+use contracts::user::PasswordResetAsked;
+use kernel::Event;
 use platform::cache::Cache;
 use platform::db::{Db, DbError, Migration};
-use platform::events::Consumer;
-use platform::tasks::TaskGroup;
 
 pub use self::config::Config;
 pub use self::create_staff::create_staff;
@@ -51,7 +73,7 @@ use self::throttle::Throttle;
 pub const MIGRATIONS: &[Migration] = platform::migrations!["0001_users"];
 
 /// The types of events that this service listens to.
-pub const SUBSCRIPTIONS: &[&str] = &[];
+pub const SUBSCRIPTIONS: &[&str] = &[PasswordResetAsked::TYPE];
 
 /// What the service needs.
 #[derive(Debug)]
@@ -89,18 +111,5 @@ impl UserService {
             throttle,
             config,
         })
-    }
-
-    /// What it does when events arrive.
-    pub fn consumers(&self) -> Vec<Consumer> {
-        Vec::new()
-    }
-
-    /// Starts what it does in the background.
-    pub fn start(&self, _tasks: &TaskGroup) {}
-
-    /// Does at once what the background would do by and by; for tests.
-    pub async fn settle(&self) -> Result<(), DbError> {
-        Ok(())
     }
 }

@@ -72,7 +72,7 @@ impl From<SavedAddress> for AddressView {
 }
 
 /// A member of staff, as the database keeps them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Staff {
     pub(crate) id: StaffId,
     pub(crate) email: Email,

@@ -38,7 +38,9 @@ impl Validate for RegisterCustomer {
     post,
     path = "/v1/customers",
     request_body = RegisterCustomer,
-    responses((status = 201, body = Profile, description = "Registered."))
+    responses((status = 201, body = Profile, description = "Registered.",
+        headers(("ETag" = String, description = "The version."),
+                ("Location" = String, description = "Where the customer is to be had."))))
 )]
 pub(crate) async fn handler(
     State(users): State<UserService>,

@@ -1,4 +1,4 @@
-//! Slowing down those who guess passwords.
+//! Slowing down those who guess passwords, or flood others with mails.
 //!
 //! Attempts are counted before they are judged, so that many at once gain nothing; those that turn
 //! out right, or could not be judged, are taken back.
@@ -19,6 +19,7 @@ pub(crate) struct Throttle {
     cache: Cache,
     attempts: u32,
     client_attempts: u32,
+    mails: u32,
     window: Duration,
 }
 
@@ -68,6 +69,7 @@ impl Throttle {
             cache,
             attempts: config.throttle_attempts,
             client_attempts: config.throttle_client_attempts,
+            mails: config.throttle_mails,
             window: config.throttle_window,
         }
     }
@@ -99,16 +101,11 @@ impl Throttle {
         self.cache.forget(&attempt.account).await;
     }
 
-    /// Counts one more of something that anybody can make happen to `email`; fails above `limit`.
-    pub(crate) async fn count_mail(
-        &self,
-        purpose: &str,
-        email: &Email,
-        limit: u32,
-    ) -> Result<(), UserError> {
+    /// Counts one more mail for a purpose to `email`; fails above the limit.
+    pub(crate) async fn count_mail(&self, purpose: &str, email: &Email) -> Result<(), UserError> {
         let key = format!("mail/{purpose}/{email}");
         let (count, left) = self.cache.count(&key, self.window).await;
-        if count > limit {
+        if count > self.mails {
             return Err(UserError::TooManyMails {
                 seconds: seconds(left),
             });

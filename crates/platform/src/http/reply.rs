@@ -60,6 +60,11 @@ impl Reply {
         Self::new(StatusCode::ACCEPTED, json(view))
     }
 
+    /// 202 without a body.
+    pub fn accepted_empty() -> Self {
+        Self::new(StatusCode::ACCEPTED, Bytes::new())
+    }
+
     /// 204.
     pub fn no_content() -> Self {
         Self::new(StatusCode::NO_CONTENT, Bytes::new())

@@ -19,13 +19,13 @@ from_row!(SavedAddress {
 pub(crate) async fn addresses(
     tx: &Tx,
     customer: CustomerId,
-    after: Option<AddressId>,
+    after: AddressId,
     rows: i64,
 ) -> Result<Vec<SavedAddress>, DbError> {
     tx.all(
         sql!(
             "SELECT id, address, version, created_at, updated_at FROM addresses
-             WHERE customer_id = $1 AND ($2 IS NULL OR id > $2) ORDER BY id LIMIT $3"
+             WHERE customer_id = $1 AND id > $2 ORDER BY id LIMIT $3"
         ),
         params![customer, after, rows],
     )

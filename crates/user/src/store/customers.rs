@@ -62,18 +62,18 @@ pub(crate) async fn password(tx: &Tx, id: CustomerId) -> Result<Option<String>, 
     Ok(row.map(|row| row.0))
 }
 
-/// Customers after `after`, the oldest first.
+/// Customers before `before`, the newest first.
 pub(crate) async fn customers(
     tx: &Tx,
-    after: Option<CustomerId>,
+    before: CustomerId,
     rows: i64,
 ) -> Result<Vec<Customer>, DbError> {
     tx.all(
         sql!(
             "SELECT id, email, name, email_verified_at, version, created_at
-             FROM customers WHERE $1 IS NULL OR id > $1 ORDER BY id LIMIT $2"
+             FROM customers WHERE id < $1 ORDER BY id DESC LIMIT $2"
         ),
-        params![after, rows],
+        params![before, rows],
     )
     .await
 }

@@ -1,9 +1,10 @@
 //! Log-ins.
 
-use kernel::Timestamp;
 use kernel::identity::SessionId;
+use kernel::{Id, Timestamp};
 use platform::db::{DbError, Tx};
 use platform::{from_row, params, sql};
+use uuid::Uuid;
 
 use crate::session::{Owner, RefreshToken, Session};
 
@@ -120,9 +121,10 @@ pub(crate) async fn end_sessions(
     owner: Owner,
     except: Option<SessionId>,
 ) -> Result<(), DbError> {
+    let kept = except.map_or(Uuid::nil(), Id::uuid);
     tx.run(
-        sql!("DELETE FROM sessions WHERE owner_id = $1 AND ($2 IS NULL OR id <> $2)"),
-        params![owner.uuid(), except],
+        sql!("DELETE FROM sessions WHERE owner_id = $1 AND id <> $2"),
+        params![owner.uuid(), kept],
     )
     .await
 }

@@ -77,15 +77,11 @@ pub(crate) async fn lock_admins(tx: &Tx) -> Result<Vec<StaffId>, DbError> {
 }
 
 /// Members after `after`, the oldest first.
-pub(crate) async fn all_staff(
-    tx: &Tx,
-    after: Option<StaffId>,
-    rows: i64,
-) -> Result<Vec<Staff>, DbError> {
+pub(crate) async fn all_staff(tx: &Tx, after: StaffId, rows: i64) -> Result<Vec<Staff>, DbError> {
     tx.all(
         sql!(
             "SELECT id, email, name, roles, active, version, created_at
-             FROM staff WHERE $1 IS NULL OR id > $1 ORDER BY id LIMIT $2"
+             FROM staff WHERE id > $1 ORDER BY id LIMIT $2"
         ),
         params![after, rows],
     )
