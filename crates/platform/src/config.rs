@@ -12,6 +12,7 @@
 //! assert_eq!(listen.port(), 9000);
 //! ```
 
+mod redact;
 mod section;
 mod units;
 
@@ -175,9 +176,34 @@ impl Layers {
         }
     }
 
-    /// Lays one value over what is there.
+    /// Lays the variables of this process over what is there: the only place that reads them.
+    pub fn process_environment(&mut self) {
+        let ours = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            let name = name.to_str()?.to_owned();
+            name.starts_with(ENVIRONMENT_PREFIX)
+                .then_some((name, value))
+        };
+        let variables: Vec<_> = std::env::vars_os().filter_map(ours).collect();
+        for (name, value) in variables {
+            match value.into_string() {
+                Ok(value) => self.environment([(name, value)]),
+                Err(_) => self.broken(
+                    Origin::Environment(name),
+                    String::from("the value is not UTF-8"),
+                    "set it to text in UTF-8",
+                ),
+            }
+        }
+    }
+
+    /// Lays one value over what is there, given by `--set`.
     pub fn flag(&mut self, key: &str, value: &str) {
-        self.set(key.to_owned(), value, Origin::Flag(format!("--set {key}")));
+        self.flag_named(key, value, &format!("--set {key}"));
+    }
+
+    /// Lays one value over what is there, given by a flag of its own.
+    pub fn flag_named(&mut self, key: &str, value: &str, flag: &str) {
+        self.set(key.to_owned(), value, Origin::Flag(flag.to_owned()));
     }
 
     /// Reads the keys below `name`.
@@ -231,7 +257,7 @@ impl Layers {
             let value = if hidden {
                 String::from("[redacted]")
             } else {
-                entry.value.to_string()
+                redact::passwords(&entry.value.to_string())
             };
             Shown {
                 key: key.clone(),

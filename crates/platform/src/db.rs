@@ -191,14 +191,39 @@ impl Db {
         .map(drop)
     }
 
-    /// Prepares `statement` without running it; for the test that walks every statement.
-    pub async fn check(&self, statement: &'static Sql) -> Result<(), DbError> {
+    /// Prepares a statement without running it, given as [`sql!`](crate::sql) takes it; for the
+    /// test that walks every statement. Fails with what the engine of this database says.
+    pub async fn check(&self, sqlite: &str, postgres: &str) -> Result<(), String> {
         match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.reader()?.check(statement),
-            Engine::Postgres(postgres) => {
-                postgres.reader().await?.prepare(statement).await.map(drop)
+            Engine::Sqlite(engine) => {
+                let reader = engine.reader().map_err(|error| error.to_string())?;
+                reader.check(&sql::with_question_marks(sqlite))
+            }
+            Engine::Postgres(engine) => {
+                let reader = engine.reader().await.map_err(|error| error.to_string())?;
+                reader.check(postgres).await
             }
         }
+    }
+
+    /// Which engine it is, with its version: `SQLite 3.50.1`, `PostgreSQL 17.5`.
+    pub async fn version(&self) -> Result<String, DbError> {
+        let version = crate::sql!(
+            sqlite: "SELECT 'SQLite ' || sqlite_version()",
+            postgres: "SELECT 'PostgreSQL ' || current_setting('server_version')"
+        );
+        let row: Option<(String,)> = self.read().await?.one(version, &[]).await?;
+        Ok(row.map(|row| row.0).unwrap_or_default())
+    }
+
+    /// What the clock of the database's machine shows; on SQLite that is this machine.
+    pub async fn clock(&self) -> Result<kernel::Timestamp, DbError> {
+        let now = crate::sql!(
+            sqlite: "SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+            postgres: "SELECT clock_timestamp()"
+        );
+        let row: Option<(kernel::Timestamp,)> = self.read().await?.one(now, &[]).await?;
+        Ok(row.map_or_else(|| self.sources().now(), |row| row.0))
     }
 
     /// Finishes what was accepted and closes every connection. Later calls fail with

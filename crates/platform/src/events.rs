@@ -17,7 +17,7 @@ mod retry;
 pub use self::bus::{Bus, DatabaseBus, Destination, EventSink, LocalSinks, RemoteSink};
 pub use self::consumer::{Consumer, Handling};
 pub use self::inbox::{Inbox, InboxSettings};
-pub use self::outbox::emit;
+pub use self::outbox::{OutboxState, emit, outbox_state};
 pub use self::relay::Relay;
 pub use self::retry::{Failure, FailureState, failures, replay};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use kernel::Secret;
 
-use super::{ConfigError, Layers, Origin, units};
+use super::{ConfigError, Layers, Origin, redact, units};
 
 /// The keys below one path. Reading a wrong value notes an error and goes on with a stand-in, so
 /// that every error is found; [`Layers::finish`] keeps the stand-in from being used.
@@ -191,9 +191,9 @@ impl Section<'_> {
     fn wrong(&self, key: &str, text: &str, wrong: &str) {
         let mut state = self.layers.state.borrow_mut();
         let shown = if state.secret.contains(key) {
-            "[redacted]"
+            String::from("[redacted]")
         } else {
-            text
+            redact::passwords(text)
         };
         state.errors.push(ConfigError {
             key: key.to_owned(),

@@ -263,6 +263,16 @@ impl PgConnection {
         Ok(statement)
     }
 
+    /// Prepares without keeping.
+    pub(super) async fn check(&self, text: &str) -> Result<(), String> {
+        let prepared = self.client.prepare(text).await.map(drop);
+        prepared.map_err(|error| {
+            error
+                .as_db_error()
+                .map_or_else(|| error.to_string(), ToString::to_string)
+        })
+    }
+
     pub(super) async fn query(
         &self,
         sql: &'static Sql,

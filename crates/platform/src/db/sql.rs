@@ -52,3 +52,14 @@ pub const fn numbered<const N: usize>(text: &str) -> [u8; N] {
     }
     out
 }
+
+/// [`numbered`] for text that is only known at run time.
+pub(super) fn with_question_marks(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let placeholder = character == '$' && characters.peek().is_some_and(char::is_ascii_digit);
+        out.push(if placeholder { '?' } else { character });
+    }
+    out
+}

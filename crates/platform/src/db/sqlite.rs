@@ -17,7 +17,7 @@ use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, OpenFlags, Statement};
 use tokio::sync::oneshot;
 
-use super::{DbError, DbSettings, FromRow, Row, Shared, Sql, Tx, tx};
+use super::{DbError, DbSettings, FromRow, Row, Shared, Tx, tx};
 use crate::context::RequestContext;
 
 /// How many transactions share one commit at the most. At a hundred microseconds each, the last
@@ -212,12 +212,10 @@ impl ReaderGuard {
         self.connection.as_ref().expect("taken only by drop").lock()
     }
 
-    pub(super) fn check(&self, sql: &'static Sql) -> Result<(), DbError> {
+    pub(super) fn check(&self, text: &str) -> Result<(), String> {
         let connection = self.lock();
-        connection
-            .prepare(sql.sqlite)
-            .map(drop)
-            .map_err(|e| DbError::sqlite(sql.sqlite, e))
+        let prepared = connection.prepare(text).map(drop);
+        prepared.map_err(|error| error.to_string())
     }
 }
 

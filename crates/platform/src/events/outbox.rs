@@ -1,11 +1,14 @@
 //! Where events wait to be sent.
 
+use std::collections::BTreeMap;
+
 use kernel::{Envelope, Event, EventId, Id, Timestamp};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::context::RequestContext;
-use crate::db::{DbError, Tx};
+use crate::db::{Db, DbError, Tx};
 use crate::{params, sql};
 
 /// Announces `event` once the transaction is committed, and not at all if it is not.
@@ -120,6 +123,41 @@ pub(super) async fn count_unsent(tx: &Tx) -> Result<i64, DbError> {
         &[],
     );
     Ok(row.await?.map_or(0, |row| row.0))
+}
+
+/// How many events wait for each destination that could not take them.
+async fn backlog_counts(tx: &Tx) -> Result<Vec<(String, i64)>, DbError> {
+    let count = sql!(
+        "SELECT destination, COUNT(*) FROM outbox_backlog GROUP BY destination ORDER BY destination"
+    );
+    tx.all(count, &[]).await
+}
+
+async fn oldest_unsent(tx: &Tx) -> Result<Option<Timestamp>, DbError> {
+    let oldest = sql!("SELECT occurred_at FROM outbox WHERE sent_at IS NULL ORDER BY seq LIMIT 1");
+    let row: Option<(Timestamp,)> = tx.one(oldest, &[]).await?;
+    Ok(row.map(|row| row.0))
+}
+
+/// What an outbox holds, as `rialto events list` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OutboxState {
+    /// Events that were not sent yet.
+    pub pending: i64,
+    /// When the oldest of them happened.
+    pub oldest_at: Option<Timestamp>,
+    /// Events that were sent, and that a role could not take yet, by role.
+    pub backlog: BTreeMap<String, i64>,
+}
+
+/// What the outbox of the role of `db` holds.
+pub async fn outbox_state(db: &Db) -> Result<OutboxState, DbError> {
+    let tx = db.read().await?;
+    Ok(OutboxState {
+        pending: count_unsent(&tx).await?,
+        oldest_at: oldest_unsent(&tx).await?,
+        backlog: backlog_counts(&tx).await?.into_iter().collect(),
+    })
 }
 
 /// Puts events behind what `destination` could not take yet.
