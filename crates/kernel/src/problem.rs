@@ -215,8 +215,6 @@ pub mod codes {
         RATE_LIMITED = "limit.rate",
         /// A queue is full; nothing was done.
         OVERLOADED = "server.overloaded",
-        /// The server is about to stop; another instance answers.
-        DRAINING = "server.draining",
         /// No answer within the deadline.
         DEADLINE = "server.deadline_exceeded",
         /// A part that the answer needs is away.

@@ -13,7 +13,7 @@ use kernel::problem::codes;
 use kernel::{Kind, Problem};
 
 use super::problem::{Unwritten, write};
-use super::{ApiError, HttpContext};
+use super::{ApiError, HttpContext, HttpSettings};
 use crate::context::RequestContext;
 use crate::telemetry::TraceContext;
 
@@ -60,16 +60,7 @@ pub async fn entry(
         request_id(request.headers(), trace),
     );
     let answering = async {
-        if request
-            .uri()
-            .path_and_query()
-            .is_some_and(|uri| uri.as_str().len() > http.settings.uri_limit)
-        {
-            let detail = format!(
-                "the target is longer than {} bytes",
-                http.settings.uri_limit
-            );
-            let problem = Problem::new(Kind::UriTooLong, codes::URI_TOO_LONG, detail);
+        if let Some(problem) = too_long(&request, &http.settings) {
             return ApiError::from(problem).into_response();
         }
         let running = AssertUnwindSafe(next.run(request)).catch_unwind();
@@ -97,6 +88,27 @@ pub async fn entry(
     }
     response.headers_mut().insert(REQUEST_ID, request_id);
     response
+}
+
+/// The parser lets twice as much through, so that what is a little too long gets an answer that
+/// says so.
+fn too_long(request: &Request, settings: &HttpSettings) -> Option<Problem> {
+    let target = request.uri().path_and_query();
+    if target.is_some_and(|target| target.as_str().len() > settings.uri_limit) {
+        let detail = format!("the target is longer than {} bytes", settings.uri_limit);
+        return Some(Problem::new(Kind::UriTooLong, codes::URI_TOO_LONG, detail));
+    }
+    let fields = request.headers().iter();
+    let bytes: usize = fields
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if bytes > settings.header_limit {
+        let limit = settings.header_limit;
+        let detail = format!("the header section is larger than {limit} bytes");
+        let code = codes::HEADERS_TOO_LARGE;
+        return Some(Problem::new(Kind::HeadersTooLarge, code, detail));
+    }
+    None
 }
 
 /// Writes the problem, keeps the headers that were set, and logs what is our fault with its whole

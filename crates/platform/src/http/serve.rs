@@ -87,17 +87,19 @@ async fn accept(
 }
 
 fn builder(settings: &HttpSettings) -> auto::Builder<TokioExecutor> {
+    // What is larger than the limit, but not this large, is refused with a problem.
+    let header_buffer = settings.header_limit.saturating_mul(2).max(8192);
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(settings.header_timeout)
-        .max_buf_size(settings.header_limit.max(8192))
+        .max_buf_size(header_buffer)
         .pipeline_flush(true);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(settings.header_limit).unwrap_or(u32::MAX))
+        .max_header_list_size(u32::try_from(header_buffer).unwrap_or(u32::MAX))
         .max_concurrent_streams(250)
         .max_pending_accept_reset_streams(20)
         .keep_alive_interval(IDLE_HTTP2)
