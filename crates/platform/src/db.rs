@@ -19,6 +19,7 @@
 mod error;
 mod migrate;
 mod postgres;
+mod reach;
 mod row;
 pub mod sql;
 mod sqlite;
@@ -34,6 +35,7 @@ use tokio::sync::Notify;
 
 pub use self::error::DbError;
 pub use self::migrate::{MigrateError, Migration};
+pub use self::reach::{Reached, reach};
 pub use self::row::{FromRow, Row};
 pub use self::sql::Sql;
 pub use self::tx::Tx;
@@ -204,26 +206,6 @@ impl Db {
                 reader.check(postgres).await
             }
         }
-    }
-
-    /// Which engine it is, with its version: `SQLite 3.50.1`, `PostgreSQL 17.5`.
-    pub async fn version(&self) -> Result<String, DbError> {
-        let version = crate::sql!(
-            sqlite: "SELECT 'SQLite ' || sqlite_version()",
-            postgres: "SELECT 'PostgreSQL ' || current_setting('server_version')"
-        );
-        let row: Option<(String,)> = self.read().await?.one(version, &[]).await?;
-        Ok(row.map(|row| row.0).unwrap_or_default())
-    }
-
-    /// What the clock of the database's machine shows; on SQLite that is this machine.
-    pub async fn clock(&self) -> Result<kernel::Timestamp, DbError> {
-        let now = crate::sql!(
-            sqlite: "SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
-            postgres: "SELECT clock_timestamp()"
-        );
-        let row: Option<(kernel::Timestamp,)> = self.read().await?.one(now, &[]).await?;
-        Ok(row.map_or_else(|| self.sources().now(), |row| row.0))
     }
 
     /// Finishes what was accepted and closes every connection. Later calls fail with

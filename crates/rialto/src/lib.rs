@@ -7,10 +7,12 @@ mod internal;
 mod role;
 mod server;
 mod settings;
+mod start;
 mod wiring;
 
 pub use self::api::{all_routes, openapi};
 pub use self::role::Role;
-pub use self::server::{Handle, Listeners, Server};
+pub use self::server::{Handle, Listeners, PartEnded, Server};
 pub use self::settings::Settings;
-pub use self::wiring::{Hooks, StartError, migrations, open_database, subscriptions};
+pub use self::start::{StartError, StartErrors, look_around};
+pub use self::wiring::{Hooks, migrations, open_database, subscriptions};

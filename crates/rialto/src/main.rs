@@ -1,10 +1,22 @@
 //! The program `rialto`.
 
+mod cli;
+mod commands;
+mod terminal;
+
 use std::process::ExitCode;
+
+use clap::Parser;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    match commands::run(cli::Cli::parse()) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            terminal::complain(&failure.message);
+            failure.exit.into()
+        }
+    }
 }

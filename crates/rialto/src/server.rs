@@ -1,7 +1,6 @@
 //! A process of the shop: built, then run until it is told to stop.
 
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Router;
@@ -14,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::admin::{self, Health};
 use crate::wiring::{self, Parts};
-use crate::{Hooks, Role, Settings, StartError, internal};
+use crate::{Hooks, Role, Settings, StartError, StartErrors, internal};
 
 /// The open listeners of a process. Tests bind theirs to port 0 and hand them in.
 #[derive(Debug)]
@@ -28,28 +27,27 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// Binds what a process with `roles` needs.
-    pub fn bind(settings: &Settings, roles: &BTreeSet<Role>) -> Result<Self, StartError> {
-        let bind = |key, address: SocketAddr| {
-            serve::bind(address).map_err(|source| StartError::Bind {
-                key,
-                address,
-                source,
-            })
-        };
-        let gateway = roles
-            .contains(&Role::Gateway)
-            .then(|| bind("gateway.listen", settings.gateway.listen))
-            .transpose()?;
-        let split = roles.len() < Role::ALL.len() && roles.iter().any(|role| role.has_database());
-        let internal = split
-            .then(|| bind("internal.listen", settings.internal.listen))
-            .transpose()?;
-        let admin = Some(bind("admin.listen", settings.admin_listen)?);
+    /// Binds what a process with `roles` needs; tells every address that is taken.
+    pub fn bind(settings: &Settings, roles: &BTreeSet<Role>) -> Result<Self, StartErrors> {
+        let mut bound = BTreeMap::new();
+        let mut errors = Vec::new();
+        for (key, address) in settings.listen_addresses(roles) {
+            match serve::bind(address) {
+                Ok(listener) => drop(bound.insert(key, listener)),
+                Err(source) => errors.push(StartError::Bind {
+                    key,
+                    address,
+                    source,
+                }),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(StartErrors(errors));
+        }
         Ok(Self {
-            gateway,
-            internal,
-            admin,
+            gateway: bound.remove("gateway.listen"),
+            internal: bound.remove("internal.listen"),
+            admin: bound.remove("admin.listen"),
         })
     }
 }
@@ -64,6 +62,11 @@ pub struct Server {
     health: Health,
     handle: Handle,
 }
+
+/// A part of the process ended before anybody asked; the log says which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a part of the server ended too early; the log says which")]
+pub struct PartEnded;
 
 /// Reaches into a running process, for tests. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -84,7 +87,7 @@ impl Server {
         roles: &BTreeSet<Role>,
         listeners: Listeners,
         hooks: &Hooks,
-    ) -> Result<Self, StartError> {
+    ) -> Result<Self, StartErrors> {
         let metrics = Metrics::new();
         let parts = wiring::build(&settings, roles, hooks, &metrics).await?;
         let Parts {
@@ -125,8 +128,8 @@ impl Server {
 
     /// Runs until `shutdown` begins or a part fails, then drains: readiness fails, listeners close
     /// and running requests finish, then background tasks end, the outbox is flushed, and the
-    /// databases close.
-    pub async fn run(self, shutdown: Shutdown) {
+    /// databases close. Fails if a part ended before anybody asked.
+    pub async fn run(self, shutdown: Shutdown) -> Result<(), PartEnded> {
         let http = Arc::new(self.settings.http.clone());
         let front = TaskGroup::new(Shutdown::new());
         let back = TaskGroup::new(Shutdown::new());
@@ -155,11 +158,12 @@ impl Server {
             back.spawn("inbox", inbox.clone().run(back.shutdown().clone()));
         }
         self.handle.0.services.start(&back);
-        tokio::select! {
-            () = shutdown.requested() => tracing::info!("draining"),
-            () = front.shutdown().requested() => {}
-            () = back.shutdown().requested() => {}
-        }
+        let ended = tokio::select! {
+            () = shutdown.requested() => Ok(()),
+            () = front.shutdown().requested() => Err(PartEnded),
+            () = back.shutdown().requested() => Err(PartEnded),
+        };
+        tracing::info!("draining");
         self.health.drain();
         front.shutdown().begin();
         front.drain(self.settings.drain).await;
@@ -170,6 +174,7 @@ impl Server {
         }
         admin.shutdown().begin();
         admin.drain(self.settings.drain).await;
+        ended
     }
 }
 

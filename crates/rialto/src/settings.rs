@@ -31,6 +31,8 @@ pub struct Settings {
     pub drain: Duration,
     /// The database of each role.
     pub databases: BTreeMap<Role, DbSettings>,
+    /// The roles whose database is not the common one.
+    pub own_databases: BTreeSet<Role>,
     /// How events travel.
     pub bus: BusSettings,
     /// Where short-lived values are.
@@ -85,6 +87,15 @@ pub struct TelemetrySettings {
 impl Settings {
     /// Reads the configuration for a process that runs `roles`; all that is wrong is told at once.
     pub fn read(layers: &Layers, roles: &BTreeSet<Role>) -> Result<Self, ConfigErrors> {
+        match Self::read_all(layers, roles) {
+            (settings, None) => Ok(settings),
+            (_, Some(errors)) => Err(errors),
+        }
+    }
+
+    /// Like [`read`](Self::read), but gives what there is even if something is wrong: a stand-in is
+    /// in the place of each wrong value. For those who only look.
+    pub fn read_all(layers: &Layers, roles: &BTreeSet<Role>) -> (Self, Option<ConfigErrors>) {
         let settings = Self {
             gateway: gateway::Config::read(&mut layers.section("gateway")),
             admin_listen: layers.section("admin").parse("listen"),
@@ -93,6 +104,7 @@ impl Settings {
             http: http(layers),
             drain: layers.section("http").duration("drain"),
             databases: databases(&mut layers.section("database")),
+            own_databases: own_databases(&mut layers.section("database.roles")),
             bus: bus(&mut layers.section("bus")),
             cache: cache(&mut layers.section("cache")),
             cached_tokens: layers.section("cache").parse("tokens"),
@@ -111,8 +123,33 @@ impl Settings {
         };
         settings.check_peers(layers, roles);
         settings.check_templates(layers, roles);
-        layers.finish()?;
-        Ok(settings)
+        let errors = layers.finish().err();
+        (settings, errors)
+    }
+
+    /// Where a process with `roles` listens, with the key that says so.
+    pub fn listen_addresses(&self, roles: &BTreeSet<Role>) -> Vec<(&'static str, SocketAddr)> {
+        let public = roles.contains(&Role::Gateway);
+        // Others call only what is somewhere else for them.
+        let called = roles.len() < Role::ALL.len() && roles.iter().any(|role| role.has_database());
+        let mut addresses = Vec::new();
+        if public {
+            addresses.push(("gateway.listen", self.gateway.listen));
+        }
+        if called {
+            addresses.push(("internal.listen", self.internal.listen));
+        }
+        addresses.push(("admin.listen", self.admin_listen));
+        addresses
+    }
+
+    /// The key that says where the database of `role` is.
+    pub fn database_key(&self, role: Role) -> String {
+        if self.own_databases.contains(&role) {
+            format!("database.roles.{role}")
+        } else {
+            String::from("database.url")
+        }
     }
 
     /// A mail must not be the first to find out that its template is broken.
@@ -224,6 +261,13 @@ fn databases(section: &mut Section<'_>) -> BTreeMap<Role, DbSettings> {
                 },
             )
         })
+        .collect()
+}
+
+fn own_databases(section: &mut Section<'_>) -> BTreeSet<Role> {
+    let roles = Role::ALL.iter().copied().filter(|role| role.has_database());
+    roles
+        .filter(|role| section.optional::<String>(role.as_str()).is_some())
         .collect()
 }
 

@@ -18,9 +18,8 @@ use notification::NotificationService;
 use order::OrderService;
 use platform::auth::{Authenticator, JwkSet, KeySource};
 use platform::cache::Cache;
-use platform::config::ConfigErrors;
 use platform::contract::{LocalCalls, Peer, PeerSettings, RemoteCalls};
-use platform::db::{Db, DbError, MigrateError, Migration};
+use platform::db::{Db, DbError, Migration};
 use platform::events::{
     Bus, Consumer, DatabaseBus, Destination, EventSink, EventsClient, EventsServer, Inbox,
     InboxSettings, LocalSinks, Relay, RemoteSink,
@@ -31,61 +30,7 @@ use platform::tasks::TaskGroup;
 use product::ProductService;
 use user::UserService;
 
-use crate::{Role, Settings, api};
-
-/// Why a process cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The configuration is wrong.
-    #[error(transparent)]
-    Config(#[from] ConfigErrors),
-    /// A database cannot be opened.
-    #[error(
-        "the database of {role} ({url}) cannot be opened: {cause}\n    \
-         key:    database.url or database.roles.{role}\n    \
-         remedy: start the server, or correct host, user and password"
-    )]
-    Database {
-        /// Whose.
-        role: Role,
-        /// Where.
-        url: String,
-        /// The whole chain of causes.
-        cause: String,
-    },
-    /// A schema cannot be brought up to date.
-    #[error("the schema of {role} cannot be brought up to date: {source}")]
-    Migrate {
-        /// Whose.
-        role: Role,
-        /// Why.
-        #[source]
-        source: MigrateError,
-    },
-    /// A service cannot start.
-    #[error("{role} cannot start: {source}")]
-    Service {
-        /// Which.
-        role: Role,
-        /// Why.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// An address cannot be listened on.
-    #[error(
-        "{key} = \"{address}\" cannot be listened on: {source}\n    \
-         remedy: stop the other process, or choose another address with --set {key}=HOST:PORT"
-    )]
-    Bind {
-        /// The key of the configuration.
-        key: &'static str,
-        /// The address.
-        address: std::net::SocketAddr,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-}
+use crate::{Role, Settings, StartError, StartErrors, api};
 
 type WrapSink = dyn Fn(Arc<dyn EventSink>) -> Arc<dyn EventSink> + Send + Sync;
 
@@ -191,7 +136,7 @@ pub(crate) async fn build(
     roles: &BTreeSet<Role>,
     hooks: &Hooks,
     metrics: &Metrics,
-) -> Result<Parts, StartError> {
+) -> Result<Parts, StartErrors> {
     let wiring = Wiring {
         settings,
         roles,
@@ -544,39 +489,49 @@ pub async fn open_database(
 ) -> Result<Db, StartError> {
     let database = &settings.databases[&role];
     let opened = Db::open(role.as_str(), database, sources, metrics.db(role.as_str())).await;
-    opened.map_err(|error| StartError::Database {
-        role,
-        url: database.url.to_string(),
-        cause: chain(&error),
-    })
+    opened.map_err(|error| StartError::database(settings, role, &error))
 }
 
+/// Opens and migrates the databases of `roles`; tells every one that cannot be had.
 async fn open_databases(
     settings: &Settings,
     roles: &BTreeSet<Role>,
     hooks: &Hooks,
     metrics: &Metrics,
-) -> Result<BTreeMap<Role, Db>, StartError> {
-    let opening = roles
-        .iter()
-        .copied()
-        .filter(|role| role.has_database())
-        .map(|role| async move {
-            let db = open_database(settings, role, hooks.sources.clone(), metrics).await?;
-            let migrated = db.migrate(migrations(role)).await;
-            let applied = migrated.map_err(|source| StartError::Migrate { role, source })?;
-            if !applied.is_empty() {
-                tracing::info!(
-                    role = role.as_str(),
-                    applied = applied.len(),
-                    "the schema was migrated"
-                );
-            }
-            Ok((role, db))
-        });
-    futures_util::future::try_join_all(opening)
-        .await
-        .map(|opened| opened.into_iter().collect())
+) -> Result<BTreeMap<Role, Db>, StartErrors> {
+    let roles = roles.iter().copied().filter(|role| role.has_database());
+    let opening = roles.map(|role| open_migrated(settings, role, hooks, metrics));
+    let (mut databases, mut errors) = (BTreeMap::new(), Vec::new());
+    for opened in futures_util::future::join_all(opening).await {
+        match opened {
+            Ok((role, db)) => drop(databases.insert(role, db)),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() {
+        Ok(databases)
+    } else {
+        Err(StartErrors(errors))
+    }
+}
+
+async fn open_migrated(
+    settings: &Settings,
+    role: Role,
+    hooks: &Hooks,
+    metrics: &Metrics,
+) -> Result<(Role, Db), StartError> {
+    let db = open_database(settings, role, hooks.sources.clone(), metrics).await?;
+    let migrated = db.migrate(migrations(role)).await;
+    let applied = migrated.map_err(|source| StartError::Migrate { role, source })?;
+    if !applied.is_empty() {
+        tracing::info!(
+            role = role.as_str(),
+            applied = applied.len(),
+            "the schema was migrated"
+        );
+    }
+    Ok((role, db))
 }
 
 fn cannot_start<E: std::error::Error + Send + Sync + 'static>(
@@ -586,17 +541,6 @@ fn cannot_start<E: std::error::Error + Send + Sync + 'static>(
         role,
         source: Box::new(error),
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// The keys of the user service, wherever it is.

@@ -11,7 +11,7 @@ use platform::events::Consumer;
 use platform::http::serve::bind;
 use platform::tasks::Shutdown;
 use platform::testing::TestDatabase;
-use rialto::{Handle, Hooks, Listeners, Role, Server, Settings};
+use rialto::{Handle, Hooks, Listeners, PartEnded, Role, Server, Settings};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -261,7 +261,7 @@ pub struct TestShop {
     sources: Sources,
     database: TestDatabase,
     handles: Vec<Handle>,
-    servers: Vec<JoinHandle<()>>,
+    servers: Vec<JoinHandle<Result<(), PartEnded>>>,
     shutdown: Shutdown,
 }
 
@@ -379,7 +379,8 @@ impl TestShop {
     pub async fn stop(mut self) {
         self.shutdown.begin();
         for server in self.servers.drain(..) {
-            server.await.expect("the server ends");
+            let ended = server.await.expect("the server does not panic");
+            ended.expect("the server ends because it was told to");
         }
     }
 }

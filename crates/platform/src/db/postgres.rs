@@ -152,7 +152,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-struct Connector {
+pub(super) struct Connector {
     config: tokio_postgres::Config,
     tls: Option<MakeRustlsConnect>,
     schema: String,
@@ -167,7 +167,7 @@ impl std::fmt::Debug for Connector {
 }
 
 impl Connector {
-    fn new(config: &tokio_postgres::Config, role: &str) -> Result<Self, DbError> {
+    pub(super) fn new(config: &tokio_postgres::Config, role: &str) -> Result<Self, DbError> {
         let mut config = config.clone();
         let schema = format!("rialto_{role}");
         let options = config.get_options().unwrap_or_default();
@@ -190,7 +190,7 @@ impl Connector {
         })
     }
 
-    async fn connect(&self) -> Result<PgConnection, DbError> {
+    pub(super) async fn connect(&self) -> Result<PgConnection, DbError> {
         let unreachable = |error| DbError::Unreachable(Arc::new(error));
         let client = match &self.tls {
             None => {

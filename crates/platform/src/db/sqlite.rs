@@ -42,7 +42,7 @@ type Reply = Box<dyn FnOnce(Result<(), DbError>) + Send>;
 impl Sqlite {
     pub(super) fn open(folder: &Path, role: &str, settings: &DbSettings) -> Result<Self, DbError> {
         std::fs::create_dir_all(folder).map_err(|error| DbError::Unreachable(Arc::new(error)))?;
-        let path = folder.join(format!("{role}.db"));
+        let path = file(folder, role);
         let connection = connect(&path)?;
         let (queue, jobs) = sync_channel(settings.queue);
         let writer = std::thread::Builder::new()
@@ -119,6 +119,11 @@ impl Sqlite {
         }
         self.readers.idle.lock().clear();
     }
+}
+
+/// Where the database of `role` is.
+pub(super) fn file(folder: &Path, role: &str) -> PathBuf {
+    folder.join(format!("{role}.db"))
 }
 
 fn connect(path: &Path) -> Result<Connection, DbError> {
