@@ -70,6 +70,11 @@ impl Reply {
         Self::new(StatusCode::NO_CONTENT, Bytes::new())
     }
 
+    /// 304: the client has seen what the tag that is added names.
+    pub fn not_modified() -> Self {
+        Self::new(StatusCode::NOT_MODIFIED, Bytes::new())
+    }
+
     /// The answer that an earlier request got, as it was kept.
     pub fn replay(status: u16, body: String) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
