@@ -1,7 +1,28 @@
-//! The product service.
+//! The product service: the catalogue, its prices, and the stock.
+//!
+//! **Owns** products, their variants and prices, the tree of categories, and the lists that show
+//! them; locations, the stock that lies there, reservations, and the ledger of all its changes.
+//!
+//! **States**: a product is a draft, active or archived; only active ones are in the shop. What a
+//! page shows is written when a product changes ([`keep`]) and only filled in with the stock of the
+//! moment when it is read ([`document`]).
+//!
+//! **Announces** [`ProductCreated`](contracts::product::ProductCreated),
+//! [`ProductChanged`](contracts::product::ProductChanged) and
+//! [`ProductArchived`](contracts::product::ProductArchived). **Listens** to orders that are placed
+//! and cancelled.
 
 mod config;
+mod contract;
+mod create_product;
+mod document;
+mod error;
+mod get_product;
+mod get_product_by_slug;
 mod http;
+mod keep;
+mod model;
+mod rules;
 mod stock;
 mod store;
 
@@ -11,10 +32,11 @@ use platform::events::Consumer;
 use platform::tasks::TaskGroup;
 
 pub use self::config::Config;
+pub use self::error::ProductError;
 pub use self::http::routes;
 
 /// The schema.
-pub const MIGRATIONS: &[Migration] = platform::migrations!["0001_products", "0002_stock"];
+pub const MIGRATIONS: &[Migration] = platform::migrations!["0001_catalogue", "0002_stock"];
 
 /// The types of events that this service listens to.
 pub const SUBSCRIPTIONS: &[&str] = &[
@@ -54,31 +76,5 @@ impl ProductService {
     /// Does at once what the background would do by and by; for tests.
     pub async fn settle(&self) -> Result<(), DbError> {
         self.db.ping().await
-    }
-}
-
-impl contracts::product::ProductApi for ProductService {
-    fn price_variants(
-        &self,
-        _: contracts::product::PriceVariants,
-    ) -> kernel::contract::Answer<'_, Vec<contracts::product::PricedVariant>> {
-        Box::pin(async { Ok(Vec::new()) })
-    }
-    fn reserve_stock(
-        &self,
-        request: contracts::product::ReserveStock,
-    ) -> kernel::contract::Answer<'_, contracts::product::Reservation> {
-        Box::pin(async move {
-            Ok(contracts::product::Reservation {
-                holder: request.holder,
-                expires_at: request.expires_at,
-            })
-        })
-    }
-    fn release_stock(
-        &self,
-        _: contracts::product::ReleaseStock,
-    ) -> kernel::contract::Answer<'_, ()> {
-        Box::pin(async { Ok(()) })
     }
 }
