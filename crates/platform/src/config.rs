@@ -310,8 +310,10 @@ impl Layers {
         self.put(key, value, origin);
     }
 
-    /// A key that is set as a whole replaces what was set below it, and the other way round.
+    /// A key that is set as a whole replaces what was set below it, and the other way round. Keys
+    /// are lower-case: the environment cannot tell `rates.DE` from `rates.de`.
     fn put(&mut self, key: String, value: toml::Value, origin: Origin) {
+        let key = key.to_lowercase();
         self.entries
             .retain(|other, _| !within(other, &key) && !within(&key, other));
         self.entries.insert(key, Entry { value, origin });
@@ -415,6 +417,16 @@ mod tests {
         assert_eq!((listen.port(), wait.as_secs()), (2, 7));
         assert_eq!(layers.origin("a.wait"), Origin::File("shop.toml".into(), 2));
         assert_eq!(layers.finish(), Ok(()));
+    }
+
+    #[test]
+    fn keys_mean_the_same_in_any_case() {
+        let mut layers = layers("[a.rates]\nDE = 1\nfr = 2");
+        layers.environment([("RIALTO__A__RATES__DE".into(), "3".into())]);
+        layers.flag("a.rates.FR", "4");
+        let rates = layers.section("a").map::<u32>("rates");
+        let rates: Vec<(&str, u32)> = rates.iter().map(|(k, v)| (k.as_str(), *v)).collect();
+        assert_eq!(rates, [("de", 3), ("fr", 4)]);
     }
 
     #[test]
