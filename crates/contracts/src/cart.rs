@@ -1,6 +1,6 @@
 //! The cart service: carts, quotes, promotions.
 
-use kernel::{Address, Currency, CustomerId, Email, Money, Rate, Timestamp};
+use kernel::{Address, Currency, CustomerId, Email, Money, Rate};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -200,17 +200,6 @@ pub struct Requirement {
     pub detail: String,
 }
 
-/// When a cart was used last, and when it goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct CartTimes {
-    /// When it was created.
-    pub created_at: Timestamp,
-    /// When it was changed last.
-    pub updated_at: Timestamp,
-    /// When it goes if nobody changes it.
-    pub expires_at: Timestamp,
-}
-
 /// Error codes of the cart service.
 pub mod codes {
     kernel::codes! {
@@ -218,8 +207,6 @@ pub mod codes {
         NOT_FOUND = "cart.not_found",
         /// The cart has become an order.
         COMPLETED = "cart.completed",
-        /// The cart is about to become an order, or has become one of another currency.
-        CURRENCY_MISMATCH = "cart.currency_mismatch",
         /// The variant is unknown or not on sale.
         NOT_PURCHASABLE = "cart.not_purchasable",
         /// The variant has no price in the cart's currency.

@@ -8,6 +8,7 @@ pub mod cart;
 pub mod notification;
 pub mod order;
 pub mod product;
+pub mod refund;
 pub mod user;
 
 /// Every error code of every service, for the test that looks for their pages.
