@@ -111,7 +111,7 @@ impl Settings {
             telemetry: telemetry(&mut layers.section("telemetry")),
             user: user::Config::read(&mut layers.section("auth")),
             product: product::Config::read(&mut layers.section("product")),
-            cart: cart::Config::read(&mut layers.section("cart")),
+            cart: cart::Config::read(&mut layers.section("cart"), &mut layers.section("payment")),
             order: order::Config::read(
                 &mut layers.section("order"),
                 &mut layers.section("payment"),
