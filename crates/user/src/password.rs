@@ -155,6 +155,8 @@ fn argon2() -> Argon2<'static> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     #[tokio::test]
@@ -187,6 +189,22 @@ mod tests {
         let password = Secret::new(String::from("correct horse"));
         let refused = hasher.verify(password, None).await;
         assert!(matches!(refused, Err(UserError::HashersBusy)));
+    }
+
+    #[tokio::test]
+    async fn a_hash_that_nobody_waits_for_keeps_its_place() {
+        let hasher = Hasher::new(1, 1);
+        let (begin, begun) = std::sync::mpsc::channel::<()>();
+        let running = hasher.run(move || begun.recv());
+        // It is running once it is polled; then whoever waits for it gives up.
+        assert!(running.now_or_never().is_none());
+        let refused = hasher.run(|| ()).await;
+        assert!(matches!(refused, Err(UserError::HashersBusy)));
+        begin.send(()).expect("it is running");
+        while hasher.0.waiting.load(Ordering::Relaxed) > 0 {
+            tokio::task::yield_now().await;
+        }
+        hasher.run(|| ()).await.expect("there is room again");
     }
 
     #[test]

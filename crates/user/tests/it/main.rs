@@ -12,5 +12,6 @@ mod profile;
 mod refresh_session;
 mod register_customer;
 mod reset_password;
+mod secrets;
 mod staff;
 mod verify_email;

@@ -1,7 +1,11 @@
 //! `POST /v1/customers`.
 
+use contracts::user::UserRegistered;
+use futures_util::future::join_all;
 use serde_json::json;
 use testkit::TestShop;
+
+use crate::people::announced;
 
 fn ada() -> serde_json::Value {
     json!({"email": "Ada@Example.com", "password": "correct horse", "name": "Ada"})
@@ -47,6 +51,35 @@ async fn the_same_key_gets_the_same_answer() {
     other["name"] = json!("Augusta");
     let other = shop.client().post("/v1/customers", other).key(key).await;
     other.problem(422, "idempotency.key_reused");
+}
+
+#[tokio::test]
+async fn the_same_key_at_once_registers_once() {
+    let shop = TestShop::start().await;
+    let post = || {
+        shop.client()
+            .post("/v1/customers", ada())
+            .key("0198-registration-of-ada")
+    };
+    let answers = join_all((0..4).map(|_| post().into_future())).await;
+    for answer in &answers {
+        assert_eq!((answer.status, &answer.bytes), (201, &answers[0].bytes));
+    }
+    assert_eq!(announced::<UserRegistered>(&shop).await.len(), 1);
+}
+
+#[tokio::test]
+async fn one_of_many_at_once_gets_the_address() {
+    let shop = TestShop::start().await;
+    let posts = (0..4).map(|_| shop.client().post("/v1/customers", ada()).into_future());
+    let mut statuses: Vec<u16> = join_all(posts)
+        .await
+        .iter()
+        .map(|answer| answer.status)
+        .collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409, 409, 409]);
+    assert_eq!(announced::<UserRegistered>(&shop).await.len(), 1);
 }
 
 #[tokio::test]
