@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::problem::codes;
+use crate::{Code, Fault, Kind};
+
 crate::id_type!(
     /// Names one customer.
     pub CustomerId, "cus"
@@ -143,13 +146,31 @@ pub enum Access {
     AnyStaff,
 }
 
-/// Why a caller may not call a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a caller may not call a route, or ask what they ask of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// Nobody is logged in: 401.
+    #[error("log in first")]
     Unauthenticated,
     /// Somebody is, but may not: 403.
+    #[error("you may not do this")]
     Forbidden,
+}
+
+impl Fault for Denied {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Unauthenticated => Kind::Unauthenticated,
+            Self::Forbidden => Kind::Forbidden,
+        }
+    }
+
+    fn code(&self) -> Code {
+        match self {
+            Self::Unauthenticated => codes::UNAUTHENTICATED,
+            Self::Forbidden => codes::FORBIDDEN,
+        }
+    }
 }
 
 impl Access {

@@ -2,8 +2,20 @@
 
 use std::ops::RangeInclusive;
 
+use serde::{Deserialize, Deserializer};
+
 use crate::FieldError;
 use crate::problem::codes;
+
+/// Reads a field of a change that can be left out (`None`) or removed by `null` (`Some(None)`):
+/// `#[serde(default, deserialize_with = "kernel::validate::nullable")]`.
+pub fn nullable<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(deserializer).map(Some)
+}
 
 /// A request body that has rules beyond its types. All broken rules are reported at once.
 pub trait Validate {

@@ -12,7 +12,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method};
-use kernel::identity::Denied;
 use kernel::problem::codes;
 use kernel::{Access, Caller, Kind, Problem};
 use parking_lot::RwLock;
@@ -231,7 +230,7 @@ async fn answer(guard: &GuardInner, mut request: Request, next: Next) -> Respons
         },
     };
     if let Err(denied) = guard.access.check(&caller) {
-        return refused(denied).into_response();
+        return ApiError::from(denied).into_response();
     }
     let extensions = request.extensions_mut();
     extensions.insert(caller);
@@ -259,20 +258,6 @@ pub async fn authenticate(
         return Err(Problem::new(Kind::Unauthenticated, codes::BAD_TOKEN, detail).into());
     };
     Ok(authenticator.verify(token).await?)
-}
-
-fn refused(denied: Denied) -> ApiError {
-    match denied {
-        Denied::Unauthenticated => Problem::new(
-            Kind::Unauthenticated,
-            codes::UNAUTHENTICATED,
-            "log in first",
-        )
-        .into(),
-        Denied::Forbidden => {
-            Problem::new(Kind::Forbidden, codes::FORBIDDEN, "you may not do this").into()
-        }
-    }
 }
 
 struct Leaves<'a>(&'a Gauge);
