@@ -42,8 +42,8 @@ kernel::service_contract! {
         /// What variants are and cost now. Unknown ones are left out.
         price_variants(PriceVariants) -> Vec<PricedVariant>;
         /// Reserves stock for an order, all or nothing; `product.out_of_stock` names what is
-        /// missing. The same holder and lines again change nothing. Other lines of the same holder
-        /// replace its reservation.
+        /// missing. The same holder and lines again change nothing, but a later expiry counts.
+        /// Other lines of the same holder replace its reservation.
         reserve_stock(ReserveStock) -> Reservation;
         /// Lets go of what a holder has reserved and not committed; nothing if there is nothing.
         release_stock(ReleaseStock) -> ();
@@ -204,6 +204,12 @@ pub mod codes {
         OUT_OF_STOCK = "product.out_of_stock",
         /// The change would leave less than nothing.
         STOCK_BELOW_ZERO = "product.stock_below_zero",
+        /// The stock of the variant is not kept.
+        NOT_COUNTED = "product.not_counted",
+        /// Another location has this name.
+        LOCATION_TAKEN = "product.location_taken",
+        /// There are as many locations as there may be.
+        TOO_MANY_LOCATIONS = "product.too_many_locations",
         /// The product is archived.
         ARCHIVED = "product.archived",
         /// The category has children, or would become its own ancestor.
