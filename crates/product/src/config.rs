@@ -1,14 +1,27 @@
 //! Settings of the service.
 
+use std::time::Duration;
+
 use platform::config::Section;
 
 /// The section `product` of the configuration.
 #[derive(Debug, Clone)]
-pub struct Config {}
+pub struct Config {
+    /// Reservations and releases that may wait in this instance; more are refused with 503.
+    pub reservation_queue: usize,
+    /// How many of them share a transaction at the most.
+    pub reservation_batch: usize,
+    /// How often reservations are looked for that have lapsed.
+    pub sweep: Duration,
+}
 
 impl Config {
     /// Reads the section.
-    pub fn read(_section: &mut Section<'_>) -> Self {
-        Self {}
+    pub fn read(section: &mut Section<'_>) -> Self {
+        Self {
+            reservation_queue: section.parse("reservation_queue"),
+            reservation_batch: section.parse("reservation_batch"),
+            sweep: section.duration("sweep"),
+        }
     }
 }

@@ -18,16 +18,11 @@ impl ProductApi for ProductService {
     }
 
     fn reserve_stock(&self, request: ReserveStock) -> Answer<'_, Reservation> {
-        Box::pin(async move {
-            Ok(Reservation {
-                holder: request.holder,
-                expires_at: request.expires_at,
-            })
-        })
+        Box::pin(self.reserve_stock(request))
     }
 
-    fn release_stock(&self, _: ReleaseStock) -> Answer<'_, ()> {
-        Box::pin(async { Ok(()) })
+    fn release_stock(&self, request: ReleaseStock) -> Answer<'_, ()> {
+        Box::pin(self.release_stock(request))
     }
 }
 

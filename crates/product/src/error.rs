@@ -1,7 +1,8 @@
 //! What can go wrong.
 
-use contracts::product::codes;
+use contracts::product::{Shortage, codes};
 use kernel::{Code, Fault, FieldError, Kind, Problem};
+use serde_json::{Map, Value};
 
 use crate::document::BlankMissing;
 
@@ -26,6 +27,30 @@ pub enum ProductError {
     /// An archived product is not changed, only restored.
     #[error("the product is archived; restore it by setting its status")]
     Archived,
+    /// Less is left than was wanted.
+    #[error("less is left than was wanted")]
+    OutOfStock(Vec<Shortage>),
+    /// The reservation belongs to an order that is placed.
+    #[error("the reservation is committed and cannot be replaced")]
+    ReservationCommitted,
+    /// More would be taken than is there and not set aside.
+    #[error("only {free} can be taken; the rest is not there, or set aside for orders and carts")]
+    StockBelowZero {
+        /// How many can be taken.
+        free: i64,
+    },
+    /// The stock of the variant is not kept.
+    #[error("the stock of this variant is not kept; choose another inventory mode first")]
+    NotCounted,
+    /// Another location has this name.
+    #[error("another location has this name")]
+    LocationTaken,
+    /// There are as many locations as there may be.
+    #[error("there are {0} locations already, as many as there may be")]
+    TooManyLocations(i64),
+    /// So many reservations wait that another one would come too late.
+    #[error("too many reservations wait; try again in a moment")]
+    ReservationsBusy,
     /// What is kept of a product is not what was written.
     #[error("a stored product cannot be read")]
     Unreadable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -53,7 +78,16 @@ impl Fault for ProductError {
         match self {
             Self::NotFound(_) => Kind::NotFound,
             Self::Invalid(_) => Kind::Invalid,
-            Self::SlugTaken(_) | Self::SkuTaken(_) | Self::Archived => Kind::Conflict,
+            Self::SlugTaken(_)
+            | Self::SkuTaken(_)
+            | Self::Archived
+            | Self::OutOfStock(_)
+            | Self::ReservationCommitted
+            | Self::StockBelowZero { .. }
+            | Self::NotCounted
+            | Self::LocationTaken
+            | Self::TooManyLocations(_) => Kind::Conflict,
+            Self::ReservationsBusy => Kind::Unavailable,
             Self::Stale => Kind::Stale,
             Self::Unreadable(_) => Kind::Internal,
             Self::Relayed(problem) => problem.kind(),
@@ -69,6 +103,13 @@ impl Fault for ProductError {
             Self::SkuTaken(_) => codes::SKU_TAKEN,
             Self::Archived => codes::ARCHIVED,
             Self::Stale => common::STALE,
+            Self::OutOfStock(_) => codes::OUT_OF_STOCK,
+            Self::ReservationCommitted => codes::RESERVATION_COMMITTED,
+            Self::StockBelowZero { .. } => codes::STOCK_BELOW_ZERO,
+            Self::NotCounted => codes::NOT_COUNTED,
+            Self::LocationTaken => codes::LOCATION_TAKEN,
+            Self::TooManyLocations(_) => codes::TOO_MANY_LOCATIONS,
+            Self::ReservationsBusy => common::OVERLOADED,
             Self::Unreadable(_) | Self::Relayed(_) => common::INTERNAL,
         }
     }
@@ -78,6 +119,23 @@ impl Fault for ProductError {
             Self::Invalid(errors) => errors.clone(),
             _ => Vec::new(),
         }
+    }
+
+    fn context(&self) -> Map<String, Value> {
+        match self {
+            Self::OutOfStock(lines) => {
+                let lines = serde_json::to_value(lines).expect("shortages are plain data");
+                Map::from_iter([(String::from("lines"), lines)])
+            }
+            Self::StockBelowZero { free } => {
+                Map::from_iter([(String::from("free"), (*free).into())])
+            }
+            _ => Map::new(),
+        }
+    }
+
+    fn retry_after(&self) -> Option<u32> {
+        matches!(self, Self::ReservationsBusy).then_some(1)
     }
 
     fn relayed(&self) -> Option<&Problem> {

@@ -12,28 +12,42 @@
 //! [`ProductArchived`](contracts::product::ProductArchived). **Listens** to orders that are placed
 //! and cancelled.
 
+mod add_location;
+mod adjust_stock;
 mod config;
+mod consume;
 mod contract;
 mod create_product;
 mod document;
 mod error;
 mod get_product;
 mod get_product_by_slug;
+mod get_stock;
 mod http;
 mod keep;
+mod list_ledger;
+mod list_locations;
 mod model;
+mod release_stock;
+mod reservation_queue;
+mod reserve_stock;
 mod rules;
 mod stock;
 mod store;
+mod sweep;
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use kernel::Event;
 use platform::db::{Db, DbError, Migration};
-use platform::events::Consumer;
+use platform::lease::Lease;
 use platform::tasks::TaskGroup;
 
 pub use self::config::Config;
 pub use self::error::ProductError;
 pub use self::http::routes;
+use self::reservation_queue::ReservationQueue;
 
 /// The schema.
 pub const MIGRATIONS: &[Migration] = platform::migrations!["0001_catalogue", "0002_stock"];
@@ -57,24 +71,35 @@ pub struct Deps {
 #[derive(Debug, Clone)]
 pub struct ProductService {
     db: Db,
+    config: Arc<Config>,
+    reservations: Arc<ReservationQueue>,
+    /// One instance looks for lapsed reservations.
+    sweeping: Arc<Lease>,
 }
 
 impl ProductService {
-    /// Starts the service.
+    /// Starts the service. Reservations wait until [`start`](Self::start).
     pub async fn build(deps: Deps) -> Result<Self, DbError> {
-        Ok(Self { db: deps.db })
-    }
-
-    /// What it does when events arrive.
-    pub fn consumers(&self) -> Vec<Consumer> {
-        Vec::new()
+        let Deps { db, config } = deps;
+        let term = Duration::from_secs(30);
+        Ok(Self {
+            reservations: Arc::new(ReservationQueue::new(&db, &config)),
+            sweeping: Arc::new(Lease::new(&db, "lapsed-reservations", term)),
+            config: Arc::new(config),
+            db,
+        })
     }
 
     /// Starts what it does in the background.
-    pub fn start(&self, _tasks: &TaskGroup) {}
+    pub fn start(&self, tasks: &TaskGroup) {
+        let shutdown = tasks.shutdown();
+        let reservations = self.reservations.clone();
+        tasks.spawn("reservations", reservations.run(shutdown.clone()));
+        tasks.spawn("lapsed reservations", self.clone().sweep(shutdown.clone()));
+    }
 
     /// Does at once what the background would do by and by; for tests.
     pub async fn settle(&self) -> Result<(), DbError> {
-        self.db.ping().await
+        self.release_lapsed().await.map(drop)
     }
 }

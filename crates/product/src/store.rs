@@ -1,7 +1,9 @@
 //! Every statement of the product service.
 
+pub(crate) mod book;
 pub(crate) mod catalogue;
 pub(crate) mod categories;
+pub(crate) mod inventory;
 pub(crate) mod listing;
 pub(crate) mod products;
 pub(crate) mod stock;

@@ -1,23 +1,14 @@
-//! Statements about stock.
+//! Statements about stock: the rules that the catalogue sets, and what arrives.
 
-use contracts::product::{InventoryMode, LocationId};
-use kernel::{Id, Scalar};
+use contracts::product::{HolderId, InventoryMode, LocationId, VariantId};
+use kernel::{Id, Scalar, Timestamp};
 use platform::db::{DbError, Tx};
 use platform::{params, sql};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::rows;
 use crate::stock::StockRule;
-
-/// Rows for `json_each` and `json_to_recordset`. UUIDs are written without hyphens: SQLite makes
-/// bytes of them with `unhex`, PostgreSQL reads them as they are.
-pub(super) fn rows(rows: &impl Serialize) -> Scalar<'static> {
-    Scalar::Json(
-        serde_json::to_string(rows)
-            .expect("rows are plain data")
-            .into(),
-    )
-}
 
 #[derive(Serialize)]
 struct RuleRow<'a> {
@@ -83,6 +74,43 @@ pub(crate) async fn set_rules(tx: &Tx, rules: &[StockRule]) -> Result<(), DbErro
     ensure_location(tx).await?;
     add_shelves(tx, &list).await?;
     set_unbounded(tx, &list).await
+}
+
+/// A row at `location` for a variant that is counted, unless there is one.
+pub(crate) async fn add_shelf(
+    tx: &Tx,
+    variant: VariantId,
+    location: LocationId,
+) -> Result<(), DbError> {
+    tx.run(
+        sql!(
+            "INSERT INTO stock (variant_id, location_id, on_hand, reserved, unbounded)
+             SELECT r.variant_id, l.id, 0, 0, r.backorder OR r.inventory = 'track'
+             FROM stock_rules r CROSS JOIN locations l
+             WHERE r.variant_id = $1 AND l.id = $2 AND r.inventory <> 'none'
+             ON CONFLICT DO NOTHING"
+        ),
+        params![variant, location],
+    )
+    .await
+}
+
+/// Holders of reservations that have lapsed by `now`; each as often as it has some.
+pub(crate) async fn lapsed_holders(
+    tx: &Tx,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<HolderId>, DbError> {
+    let found: Vec<(HolderId,)> = tx
+        .all(
+            sql!(
+                "SELECT holder FROM reservations WHERE state = 'held' AND expires_at <= $1
+                 ORDER BY expires_at LIMIT $2"
+            ),
+            params![now, limit],
+        )
+        .await?;
+    Ok(found.into_iter().map(|row| row.0).collect())
 }
 
 /// Makes the first location, if there is none at all. Its id is the same in every shop, so that

@@ -1,4 +1,15 @@
-//! The product service over HTTP, one file for each operation.
+//! The product service over HTTP, one file for each operation; and its stock under chance, load
+//! and races.
 
+mod add_location;
+mod adjust_stock;
+mod consume;
 mod create_product;
 mod get_product;
+mod get_stock;
+mod list_ledger;
+mod load;
+mod reserve_stock;
+mod stock_machine;
+mod stockroom;
+mod sweep;
