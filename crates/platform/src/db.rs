@@ -34,7 +34,7 @@ use kernel::Sources;
 use tokio::sync::Notify;
 
 pub use self::error::DbError;
-pub use self::migrate::{MigrateError, Migration};
+pub use self::migrate::{MigrateError, Migration, PLATFORM};
 pub use self::reach::{Reached, reach};
 pub use self::row::{FromRow, Row};
 pub use self::sql::Sql;

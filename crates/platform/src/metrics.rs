@@ -68,7 +68,7 @@ pub struct RoleLabels {
 pub struct ConsumerLabels {
     /// The consumer.
     pub consumer: &'static str,
-    /// `handled`, `repeated`, `failed` or `parked`.
+    /// `handled`, `repeated`, `waits`, `failed` or `parked`.
     pub outcome: &'static str,
 }
 

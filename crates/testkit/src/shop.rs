@@ -226,11 +226,10 @@ fn start_of_time() -> Timestamp {
 /// Changes whenever a migration does.
 fn template_name() -> String {
     let mut fingerprint = 0xcbf2_9ce4_8422_2325_u64;
-    for role in Role::ALL {
-        for migration in rialto::migrations(*role) {
-            for byte in format!("{migration:?}").bytes() {
-                fingerprint = (fingerprint ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-            }
+    let roles = Role::ALL.iter().flat_map(|role| rialto::migrations(*role));
+    for migration in platform::db::PLATFORM.iter().chain(roles) {
+        for byte in format!("{migration:?}").bytes() {
+            fingerprint = (fingerprint ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }
     format!("rialto_template_{fingerprint:016x}")

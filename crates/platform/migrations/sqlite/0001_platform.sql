@@ -27,8 +27,10 @@ CREATE TABLE handled_events (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX handled_events_age ON handled_events (handled_at);
 
--- Waiting for another attempt, or (with parked_at) for a person: the dead letters.
+-- Waiting for another attempt, or (with parked_at) for a person: the dead letters. Those of one
+-- subject that wait are a line, in the order of their places.
 CREATE TABLE event_failures (
+    place INTEGER PRIMARY KEY AUTOINCREMENT,
     consumer TEXT NOT NULL,
     event_id BLOB NOT NULL,
     subject TEXT NOT NULL,
@@ -38,9 +40,11 @@ CREATE TABLE event_failures (
     failed_at INTEGER NOT NULL,
     next_attempt_at INTEGER NOT NULL,
     parked_at INTEGER,
-    PRIMARY KEY (consumer, event_id)
+    UNIQUE (consumer, event_id)
 ) STRICT;
 CREATE INDEX event_failures_due ON event_failures (next_attempt_at) WHERE parked_at IS NULL;
+CREATE INDEX event_failures_line ON event_failures (consumer, subject, place)
+    WHERE parked_at IS NULL;
 
 CREATE TABLE idempotency (
     owner BLOB NOT NULL,

@@ -48,7 +48,7 @@ pub enum MigrateError {
 }
 
 /// The tables that every role has: outbox, inbox, failures, idempotency records and leases.
-const PLATFORM: &[Migration] = crate::migrations!["0001_platform"];
+pub const PLATFORM: &[Migration] = crate::migrations!["0001_platform"];
 
 pub(super) async fn migrate(
     db: &Db,

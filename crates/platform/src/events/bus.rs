@@ -8,11 +8,10 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use kernel::{Envelope, Problem};
-use parking_lot::Mutex;
 
 use super::outbox::{self, Queued};
 use super::{Delivery, EventsApi, EventsClient};
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbError, Tx};
 
 /// Takes charge of events for one role: when it answers, each is handled or kept.
 pub trait EventSink: fmt::Debug + Send + Sync + 'static {
@@ -92,7 +91,14 @@ impl Bus {
         }
     }
 
-    /// Tries again what could not be delivered; returns how many are still waiting.
+    /// Whether something could not be delivered yet.
+    pub(super) async fn waits(&self) -> Result<bool, DbError> {
+        match self {
+            Self::Database(bus) => Ok(!bus.behind().await?.is_empty()),
+        }
+    }
+
+    /// Tries again what could not be delivered; returns how many events were tried.
     pub(super) async fn retry(&self) -> Result<usize, DbError> {
         match self {
             Self::Database(bus) => bus.retry().await,
@@ -107,8 +113,6 @@ impl Bus {
 pub struct DatabaseBus {
     db: Db,
     destinations: Vec<Destination>,
-    /// The destinations that have a backlog; unknown until the first look.
-    behind: Mutex<Option<BTreeSet<String>>>,
 }
 
 const BACKLOG_BATCH: i64 = 200;
@@ -116,11 +120,7 @@ const BACKLOG_BATCH: i64 = 200;
 impl DatabaseBus {
     /// A bus that starts at the outbox of `db`.
     pub fn new(db: Db, destinations: Vec<Destination>) -> Self {
-        Self {
-            db,
-            destinations,
-            behind: Mutex::default(),
-        }
+        Self { db, destinations }
     }
 
     async fn publish(&self, events: Vec<Queued>) -> Result<(), DbError> {
@@ -142,7 +142,9 @@ impl DatabaseBus {
             }
         });
         for (role, wanted) in join_all(deliveries).await.into_iter().flatten() {
-            self.put_back(role, events.clone(), wanted).await?;
+            let ids: Vec<_> = wanted.iter().map(|&index| events[index].id()).collect();
+            let put_back = move |tx: Tx| async move { outbox::put_back(&tx, role, &ids).await };
+            self.db.write(put_back).await?;
         }
         Ok(())
     }
@@ -162,59 +164,35 @@ impl DatabaseBus {
         }
     }
 
-    async fn put_back(
-        &self,
-        role: &'static str,
-        events: Arc<Vec<Queued>>,
-        wanted: Vec<usize>,
-    ) -> Result<(), DbError> {
-        self.db
-            .write(move |tx| async move {
-                for index in wanted {
-                    outbox::put_back(&tx, role, &events[index..=index]).await?;
-                }
-                Ok::<_, DbError>(())
-            })
-            .await?;
-        if let Some(behind) = &mut *self.behind.lock() {
-            behind.insert(role.to_owned());
+    async fn retry(&self) -> Result<usize, DbError> {
+        let behind = self.behind().await?;
+        let destinations = self.destinations.iter();
+        let mut tried = 0;
+        for destination in destinations.filter(|to| behind.contains(to.role)) {
+            tried += self.catch_up(destination).await?;
         }
-        Ok(())
+        Ok(tried)
     }
 
-    async fn retry(&self) -> Result<usize, DbError> {
-        let mut left = 0;
-        for role in self.behind().await? {
-            let Some(destination) = self.destinations.iter().find(|d| d.role == role) else {
-                continue;
-            };
-            let events = outbox::backlog(&self.db.read().await?, &role, BACKLOG_BATCH).await?;
-            if events.is_empty() {
-                self.behind
-                    .lock()
-                    .as_mut()
-                    .map(|behind| behind.remove(&role));
-                continue;
-            }
+    /// Delivers what waits for one destination, as long as it takes it.
+    async fn catch_up(&self, to: &Destination) -> Result<usize, DbError> {
+        let role = to.role;
+        let mut tried = 0;
+        loop {
+            let events = outbox::backlog(&self.db.read().await?, role, BACKLOG_BATCH).await?;
+            tried += events.len();
             let all: Vec<usize> = (0..events.len()).collect();
-            if self.deliver(destination, &events, &all).await {
-                let ids: Vec<_> = events.iter().map(Queued::id).collect();
-                self.db
-                    .write(move |tx| async move { outbox::forget_backlog(&tx, &role, &ids).await })
-                    .await?;
+            if events.is_empty() || !self.deliver(to, &events, &all).await {
+                return Ok(tried);
             }
-            left += events.len();
+            let ids: Vec<_> = events.iter().map(Queued::id).collect();
+            let forget = move |tx: Tx| async move { outbox::forget_backlog(&tx, role, &ids).await };
+            self.db.write(forget).await?;
         }
-        Ok(left)
     }
 
     async fn behind(&self) -> Result<BTreeSet<String>, DbError> {
-        if let Some(behind) = &*self.behind.lock() {
-            return Ok(behind.clone());
-        }
-        let found = outbox::backlogged(&self.db.read().await?).await?;
-        let found: BTreeSet<String> = found.into_iter().collect();
-        *self.behind.lock() = Some(found.clone());
-        Ok(found)
+        let roles: Vec<&str> = self.destinations.iter().map(|to| to.role).collect();
+        outbox::backlogged(&self.db.read().await?, &roles).await
     }
 }

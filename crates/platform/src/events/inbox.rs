@@ -6,10 +6,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kernel::{Envelope, Id, Kind, Problem, Scalar, Timestamp};
+use kernel::{Envelope, EventId, Id, Kind, Problem, Scalar, Timestamp};
 use uuid::Uuid;
 
-use super::{Consumer, EventSink, retry};
+use super::retry::{self, Due, Failed};
+use super::{Consumer, EventSink};
 use crate::db::{Db, DbError, Tx};
 use crate::lease::Lease;
 use crate::metrics::{ConsumerLabels, Metrics};
@@ -73,32 +74,26 @@ impl Inbox {
         }
     }
 
-    /// Tries every failed event that is due; returns how many were tried.
+    /// Tries every failed event that is due, and what has waited behind those that succeed;
+    /// returns how many were tried.
     pub async fn retry_due(&self) -> Result<usize, DbError> {
-        let now = self.0.db.sources().now();
-        let due = retry::due(&self.0.db.read().await?, now).await?;
-        if due.is_empty() || !self.0.lease.hold().await? {
-            return Ok(0);
-        }
-        let mut stuck = HashSet::new();
-        let tried = due.len();
-        for failure in due {
-            let Some(consumer) = self.0.consumers.iter().find(|c| c.name == failure.consumer)
-            else {
-                continue;
-            };
-            let line = (consumer.name, failure.subject.clone());
-            if stuck.contains(&line) {
-                continue;
+        let consumers: Vec<&str> = self.0.consumers.iter().map(|c| c.name).collect();
+        let mut tried = 0;
+        loop {
+            let now = self.0.db.sources().now();
+            let due = retry::due(&self.0.db.read().await?, now, &consumers).await?;
+            if due.is_empty() || !self.0.lease.hold().await? {
+                return Ok(tried);
             }
-            if !self
-                .attempt(consumer, Arc::new(failure.envelope.0), failure.attempts)
-                .await?
-            {
-                stuck.insert(line);
+            tried += due.len();
+            let mut moved = false;
+            for failure in due {
+                moved |= self.try_again(failure).await?;
+            }
+            if !moved {
+                return Ok(tried);
             }
         }
-        Ok(tried)
     }
 
     /// Optimistic: all events of a consumer in one transaction. `Err` undoes it all. Consumers do
@@ -122,79 +117,80 @@ impl Inbox {
             .map_err(|Undone(problem)| problem)
     }
 
-    /// One by one: what fails is kept for another attempt, and harms nothing else.
+    /// One by one: what fails is kept for another attempt, and harms nothing but what comes after
+    /// it in its line. Fails only if an event could not even be kept.
     async fn handle_apart(&self, consumer: &Consumer, events: &[Envelope]) -> Result<(), DbError> {
         for event in events {
-            self.attempt(consumer, Arc::new(event.clone()), 0).await?;
+            let alone = Arc::new(vec![event.clone()]);
+            match self.handle_together(consumer, alone).await {
+                Ok(outcomes) => self.measure(&outcomes),
+                Err(problem) => {
+                    let failed = self.failed(consumer.name, event.id, 1, &problem);
+                    let (name, event) = (consumer.name, event.clone());
+                    let keep =
+                        move |tx: Tx| async move { retry::keep(&tx, name, &event, &failed).await };
+                    self.0.db.write(keep).await?;
+                }
+            }
         }
         Ok(())
     }
 
-    /// Handles one event in a transaction of its own; `false` if it failed and is kept. Fails only
-    /// if it could not even be kept.
-    async fn attempt(
-        &self,
-        consumer: &Consumer,
-        event: Arc<Envelope>,
-        attempts: u32,
-    ) -> Result<bool, DbError> {
-        let (this, envelope) = (consumer.clone(), event.clone());
-        let first = attempts == 0;
-        let handled = self.0.db.write(move |tx| async move {
-            let mut outcomes = Vec::new();
-            if first {
-                handle_all(&tx, &this, &[&envelope], &mut outcomes)
-                    .await
-                    .map_err(Undone)?;
-            } else if claim(&tx, this.name, &[envelope.id.uuid()])
-                .await?
-                .is_empty()
-            {
-                outcomes.push((this.name, "repeated"));
-            } else {
-                this.handle(&tx, &[&envelope]).await.map_err(Undone)?;
-                outcomes.push((this.name, "handled"));
+    /// Tries an event again that is the first of its line; returns whether the line moves on.
+    async fn try_again(&self, failure: Due) -> Result<bool, DbError> {
+        let consumer = self.0.consumers.iter().find(|c| c.name == failure.consumer);
+        let Some(consumer) = consumer.cloned() else {
+            return Ok(false);
+        };
+        let (name, event) = (consumer.name, failure.envelope.0);
+        let id = event.id;
+        let handle = move |tx: Tx| async move {
+            let fresh = !claim(&tx, consumer.name, &[id.uuid()]).await?.is_empty();
+            if fresh {
+                consumer.handle(&tx, &[&event]).await.map_err(Undone)?;
             }
-            retry::forget(&tx, this.name, envelope.id).await?;
-            Ok::<_, Undone>(outcomes)
-        });
-        match handled.await {
-            Ok(outcomes) => {
-                self.measure(&outcomes);
+            retry::forget(&tx, consumer.name, id).await?;
+            Ok::<_, Undone>(if fresh { "handled" } else { "repeated" })
+        };
+        match self.0.db.write(handle).await {
+            Ok(outcome) => {
+                self.measure(&[(name, outcome)]);
                 Ok(true)
             }
-            Err(Undone(problem)) => self
-                .keep(consumer.name, event, attempts + 1, problem)
-                .await
-                .map(|()| false),
+            Err(Undone(problem)) => {
+                let failed = self.failed(name, id, failure.attempts + 1, &problem);
+                let parked = failed.park;
+                let note = move |tx: Tx| async move { retry::note(&tx, name, id, &failed).await };
+                self.0.db.write(note).await.map(|()| parked)
+            }
         }
     }
 
-    async fn keep(
+    /// Logs and measures that an attempt has failed.
+    fn failed(
         &self,
         consumer: &'static str,
-        event: Arc<Envelope>,
+        id: EventId,
         attempts: u32,
-        problem: Problem,
-    ) -> Result<(), DbError> {
+        problem: &Problem,
+    ) -> Failed {
         let hopeless = problem.kind() == Kind::Malformed;
         let park = hopeless || attempts >= self.0.settings.attempts;
-        let error = match std::error::Error::source(&problem) {
+        let error = match std::error::Error::source(problem) {
             Some(cause) => format!("{problem}: {cause}"),
             None => problem.to_string(),
         };
         if park {
-            tracing::error!(consumer, event.id = %event.id, error, "an event is parked");
+            tracing::error!(consumer, event.id = %id, error, "an event is parked");
         } else {
-            tracing::warn!(consumer, event.id = %event.id, error, "an event failed");
+            tracing::warn!(consumer, event.id = %id, error, "an event failed");
         }
         self.measure(&[(consumer, if park { "parked" } else { "failed" })]);
-        self.0
-            .db
-            .write(move |tx| async move {
-                retry::keep(&tx, consumer, &event, attempts, &error, park).await
-            })
-            .await
+        Failed {
+            attempts,
+            error,
+            park,
+        }
     }
 
     fn measure(&self, outcomes: &[(&'static str, &'static str)]) {
@@ -244,32 +240,30 @@ async fn handle_all(
     events: &[&Envelope],
     outcomes: &mut Outcomes,
 ) -> Result<(), Problem> {
-    let waiting = retry::waiting_subjects(tx, consumer.name).await?;
+    let kept = retry::kept(tx, consumer.name, events).await?;
+    let free = |event: &&&Envelope| {
+        !kept.ids.contains(&event.id.uuid()) && !kept.lines.contains(&event.subject)
+    };
     let ids: Vec<Uuid> = events
         .iter()
-        .filter(|event| !waiting.contains(&event.subject))
+        .filter(free)
         .map(|event| event.id.uuid())
         .collect();
     let mut claimed = claim(tx, consumer.name, &ids).await?;
     let mut fresh = Vec::new();
     for event in events {
-        if waiting.contains(&event.subject) {
-            retry::keep(
-                tx,
-                consumer.name,
-                event,
-                1,
-                "waits behind an earlier event",
-                false,
-            )
-            .await?;
-            outcomes.push((consumer.name, "failed"));
+        let outcome = if kept.ids.contains(&event.id.uuid()) {
+            "repeated"
+        } else if kept.lines.contains(&event.subject) {
+            retry::keep(tx, consumer.name, event, &Failed::behind()).await?;
+            "waits"
         } else if claimed.remove(&event.id.uuid()) {
             fresh.push(*event);
-            outcomes.push((consumer.name, "handled"));
+            "handled"
         } else {
-            outcomes.push((consumer.name, "repeated"));
-        }
+            "repeated"
+        };
+        outcomes.push((consumer.name, outcome));
     }
     consumer.handle(tx, &fresh).await
 }

@@ -1,6 +1,6 @@
 //! Where events wait to be sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kernel::{Envelope, Event, EventId, Id, Timestamp};
 use serde::Serialize;
@@ -41,10 +41,9 @@ pub async fn emit<E: Event>(tx: &Tx, event: &E) -> Result<(), DbError> {
     Ok(())
 }
 
-/// An event of the outbox, with its place in the order.
+/// An event of the outbox.
 #[derive(Debug)]
 pub(super) struct Queued {
-    pub(super) seq: i64,
     id: EventId,
     event_type: String,
     subject: String,
@@ -54,7 +53,6 @@ pub(super) struct Queued {
 }
 
 crate::from_row!(Queued {
-    seq,
     id,
     event_type,
     subject,
@@ -97,7 +95,7 @@ impl Queued {
 pub(super) async fn unsent(tx: &Tx, limit: i64) -> Result<Vec<Queued>, DbError> {
     tx.all(
         sql!(
-            "SELECT seq, id, event_type, subject, occurred_at, traceparent, data
+            "SELECT id, event_type, subject, occurred_at, traceparent, data
              FROM outbox WHERE sent_at IS NULL ORDER BY seq LIMIT $1"
         ),
         params![limit],
@@ -161,18 +159,20 @@ pub async fn outbox_state(db: &Db) -> Result<OutboxState, DbError> {
 }
 
 /// Puts events behind what `destination` could not take yet.
-pub(super) async fn put_back(tx: &Tx, destination: &str, events: &[Queued]) -> Result<(), DbError> {
-    for event in events {
-        tx.run(
-            sql!(
-                "INSERT INTO outbox_backlog (destination, seq, id) VALUES ($1, $2, $3)
-                 ON CONFLICT DO NOTHING"
-            ),
-            params![destination, event.seq, event.id],
-        )
-        .await?;
-    }
-    Ok(())
+pub(super) async fn put_back(tx: &Tx, destination: &str, ids: &[Uuid]) -> Result<(), DbError> {
+    tx.run(
+        sql!(
+            sqlite: "INSERT INTO outbox_backlog (destination, seq, id)
+                     SELECT $1, seq, id FROM outbox WHERE id IN rarray($2) ON CONFLICT DO NOTHING",
+            postgres: "INSERT INTO outbox_backlog (destination, seq, id)
+                       SELECT $1, seq, id FROM outbox WHERE id = ANY($2) ON CONFLICT DO NOTHING"
+        ),
+        &[
+            kernel::Scalar::Text(destination.into()),
+            kernel::Scalar::Uuids(ids.into()),
+        ],
+    )
+    .await
 }
 
 /// What `destination` could not take yet, the oldest first.
@@ -183,7 +183,7 @@ pub(super) async fn backlog(
 ) -> Result<Vec<Queued>, DbError> {
     tx.all(
         sql!(
-            "SELECT o.seq, o.id, o.event_type, o.subject, o.occurred_at, o.traceparent, o.data
+            "SELECT o.id, o.event_type, o.subject, o.occurred_at, o.traceparent, o.data
              FROM outbox_backlog b JOIN outbox o ON o.id = b.id
              WHERE b.destination = $1 ORDER BY b.seq LIMIT $2"
         ),
@@ -192,10 +192,23 @@ pub(super) async fn backlog(
     .await
 }
 
-/// The destinations that could not take something yet.
-pub(super) async fn backlogged(tx: &Tx) -> Result<Vec<String>, DbError> {
+/// Which of the `destinations` could not take something yet. Always read: another instance may have
+/// put something back since this one looked last.
+pub(super) async fn backlogged(
+    tx: &Tx,
+    destinations: &[&'static str],
+) -> Result<BTreeSet<String>, DbError> {
+    let names = serde_json::to_string(destinations).expect("names are plain data");
     let rows: Vec<(String,)> = tx
-        .all(sql!("SELECT DISTINCT destination FROM outbox_backlog"), &[])
+        .all(
+            sql!(
+                sqlite: "SELECT value FROM json_each($1)
+                         WHERE EXISTS (SELECT 1 FROM outbox_backlog WHERE destination = value)",
+                postgres: "SELECT value FROM json_array_elements_text($1) AS names (value)
+                           WHERE EXISTS (SELECT 1 FROM outbox_backlog WHERE destination = value)"
+            ),
+            &[kernel::Scalar::Json(names.into())],
+        )
         .await?;
     Ok(rows.into_iter().map(|row| row.0).collect())
 }

@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use kernel::{Envelope, EventId, Json, Timestamp};
+use kernel::{Envelope, EventId, Id, Json, Scalar, Timestamp};
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::db::{Db, DbError, Tx};
 use crate::{params, sql};
@@ -19,76 +20,175 @@ fn delay(attempts: u32, chance: u8) -> Duration {
     doubled.min(LONGEST_DELAY) * (192 + u32::from(chance) / 2) / 256
 }
 
+/// An event that is to be tried again.
 #[derive(Debug)]
 pub(super) struct Due {
     pub(super) consumer: String,
-    pub(super) subject: String,
     pub(super) envelope: Json<Envelope>,
     pub(super) attempts: u32,
 }
 
 crate::from_row!(Due {
     consumer,
-    subject,
     envelope,
     attempts
 });
 
-/// Failures whose time has come, the earliest first.
-pub(super) async fn due(tx: &Tx, now: Timestamp) -> Result<Vec<Due>, DbError> {
+/// The events of `consumers` whose time has come. Only the first of each line: what came later must
+/// not overtake it, however long it waits.
+pub(super) async fn due(tx: &Tx, now: Timestamp, consumers: &[&str]) -> Result<Vec<Due>, DbError> {
     tx.all(
         sql!(
-            "SELECT consumer, subject, envelope, attempts FROM event_failures
-             WHERE parked_at IS NULL AND next_attempt_at <= $1
-             ORDER BY failed_at, event_id LIMIT 100"
+            sqlite: "SELECT consumer, envelope, attempts FROM event_failures f
+                     WHERE parked_at IS NULL AND next_attempt_at <= $1
+                       AND consumer IN (SELECT value FROM json_each($2))
+                       AND NOT EXISTS (
+                           SELECT 1 FROM event_failures e
+                           WHERE e.parked_at IS NULL AND e.consumer = f.consumer
+                             AND e.subject = f.subject AND e.place < f.place)
+                     ORDER BY place LIMIT 100",
+            postgres: "SELECT consumer, envelope, attempts FROM event_failures f
+                       WHERE parked_at IS NULL AND next_attempt_at <= $1
+                         AND consumer IN (SELECT json_array_elements_text($2))
+                         AND NOT EXISTS (
+                             SELECT 1 FROM event_failures e
+                             WHERE e.parked_at IS NULL AND e.consumer = f.consumer
+                               AND e.subject = f.subject AND e.place < f.place)
+                       ORDER BY place LIMIT 100"
         ),
-        params![now],
+        &[Scalar::Time(now), json(&consumers)],
     )
     .await
 }
 
-/// The subjects that wait: a later event of one must not overtake an earlier one.
-pub(super) async fn waiting_subjects(tx: &Tx, consumer: &str) -> Result<HashSet<String>, DbError> {
-    let rows: Vec<(String,)> = tx
-        .all(
-            sql!("SELECT subject FROM event_failures WHERE consumer = $1 AND parked_at IS NULL"),
-            params![consumer],
-        )
-        .await?;
-    Ok(rows.into_iter().map(|row| row.0).collect())
+/// What is kept already of events that arrive.
+#[derive(Debug)]
+pub(super) struct Kept {
+    /// These themselves, waiting or parked.
+    pub(super) ids: HashSet<Uuid>,
+    /// The subjects that have a line: what comes later goes behind.
+    pub(super) lines: HashSet<String>,
 }
 
-/// Keeps an event that failed. The time of its first failure is its place in the order.
+/// Looks whether any of `events`, or a line of their subjects, is there already.
+pub(super) async fn kept(tx: &Tx, consumer: &str, events: &[&Envelope]) -> Result<Kept, DbError> {
+    let ids: Vec<Uuid> = events.iter().map(|event| event.id.uuid()).collect();
+    let subjects: HashSet<&str> = events.iter().map(|event| event.subject.as_str()).collect();
+    let rows: Vec<(Option<Uuid>, Option<String>)> = tx
+        .all(
+            sql!(
+                sqlite: "SELECT event_id, NULL FROM event_failures
+                         WHERE consumer = $1 AND event_id IN rarray($2)
+                         UNION
+                         SELECT NULL, subject FROM event_failures
+                         WHERE consumer = $1 AND parked_at IS NULL
+                           AND subject IN (SELECT value FROM json_each($3))",
+                postgres: "SELECT event_id, NULL::text FROM event_failures
+                           WHERE consumer = $1 AND event_id = ANY($2)
+                           UNION
+                           SELECT NULL::uuid, subject FROM event_failures
+                           WHERE consumer = $1 AND parked_at IS NULL
+                             AND subject IN (SELECT json_array_elements_text($3))"
+            ),
+            &[
+                Scalar::Text(consumer.into()),
+                Scalar::Uuids(ids.into()),
+                json(&subjects),
+            ],
+        )
+        .await?;
+    let (ids, lines): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+    Ok(Kept {
+        ids: ids.into_iter().flatten().collect(),
+        lines: lines.into_iter().flatten().collect(),
+    })
+}
+
+fn json(texts: &impl Serialize) -> Scalar<'static> {
+    let json = serde_json::to_string(texts).expect("texts are plain data");
+    Scalar::Json(json.into())
+}
+
+/// How an attempt at an event has failed.
+#[derive(Debug, Clone)]
+pub(super) struct Failed {
+    /// Attempts so far; none if it only waits behind another event.
+    pub(super) attempts: u32,
+    pub(super) error: String,
+    /// No further attempts.
+    pub(super) park: bool,
+}
+
+impl Failed {
+    /// Not tried at all: an earlier event of its subject comes first.
+    pub(super) fn behind() -> Self {
+        Self {
+            attempts: 0,
+            error: String::from("waits behind an earlier event"),
+            park: false,
+        }
+    }
+
+    /// When it is tried again, once it is the first of its line.
+    fn next(&self, tx: &Tx) -> Timestamp {
+        let now = tx.sources().now();
+        match self.attempts {
+            0 => now,
+            attempts => now.plus(delay(attempts, tx.sources().random::<1>()[0])),
+        }
+    }
+}
+
+/// Keeps an event, at the end of the line of its subject.
 pub(super) async fn keep(
     tx: &Tx,
     consumer: &str,
     event: &Envelope,
-    attempts: u32,
-    error: &str,
-    park: bool,
+    failed: &Failed,
 ) -> Result<(), DbError> {
     let now = tx.sources().now();
-    let next = now.plus(delay(attempts, tx.sources().random::<1>()[0]));
-    let parked_at = park.then_some(now);
     let envelope = serde_json::value::to_raw_value(event).expect("envelopes are plain data");
     tx.run(
         sql!(
             "INSERT INTO event_failures (consumer, event_id, subject, envelope, attempts, error,
                                          failed_at, next_attempt_at, parked_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-             ON CONFLICT (consumer, event_id) DO UPDATE
-             SET attempts = $5, error = $6, next_attempt_at = $8, parked_at = $9"
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING"
         ),
         params![
             consumer,
             event.id,
             event.subject,
             envelope,
-            attempts,
-            error,
+            failed.attempts,
+            failed.error,
             now,
-            next,
-            parked_at
+            failed.next(tx),
+            failed.park.then_some(now)
+        ],
+    )
+    .await
+}
+
+/// Notes that another attempt at an event that is kept has failed.
+pub(super) async fn note(
+    tx: &Tx,
+    consumer: &str,
+    id: EventId,
+    failed: &Failed,
+) -> Result<(), DbError> {
+    tx.run(
+        sql!(
+            "UPDATE event_failures
+             SET attempts = $3, error = $4, next_attempt_at = $5, parked_at = $6
+             WHERE consumer = $1 AND event_id = $2"
+        ),
+        params![
+            consumer,
+            id,
+            failed.attempts,
+            failed.error,
+            failed.next(tx),
+            failed.park.then(|| tx.sources().now())
         ],
     )
     .await
@@ -121,7 +221,7 @@ pub struct Failure {
     pub event_id: EventId,
     /// What it is about.
     pub subject: String,
-    /// How often it was tried.
+    /// How often it was tried; zero if it waits behind an earlier event of its subject.
     pub attempts: u32,
     /// The last error.
     pub error: String,
@@ -162,7 +262,7 @@ pub async fn failures(db: &Db) -> Result<Vec<Failure>, DbError> {
         sql!(
             "SELECT consumer, event_id, subject, attempts, error, failed_at, next_attempt_at,
                     parked_at
-             FROM event_failures ORDER BY failed_at, event_id LIMIT 1000"
+             FROM event_failures ORDER BY place LIMIT 1000"
         ),
         &[],
     )
@@ -174,7 +274,7 @@ pub async fn replay(db: &Db, only: Option<EventId>) -> Result<u64, DbError> {
     db.write(move |tx| async move {
         tx.exec(
             sql!(
-                "UPDATE event_failures SET parked_at = NULL, attempts = 1, next_attempt_at = $1
+                "UPDATE event_failures SET parked_at = NULL, attempts = 0, next_attempt_at = $1
                  WHERE CAST($2 AS uuid) IS NULL OR event_id = $2"
             ),
             params![tx.sources().now(), only],

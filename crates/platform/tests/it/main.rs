@@ -1,0 +1,7 @@
+//! What the platform promises, over real connections and on real databases.
+
+mod db;
+mod events;
+mod inbox;
+mod retries;
+mod stage;
