@@ -2,9 +2,10 @@
 
 use axum::extract::State;
 use contracts::cart::{CartId, PaymentChoice};
+use kernel::validate::nullable;
 use kernel::{Address, Email, Validate, Violations};
 use platform::http::{ApiError, CallerOf, IfMatch, PathId, Reply, Valid};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::change::{Edit, Facts, Target};
@@ -25,38 +26,29 @@ const LONGEST_TOKEN: usize = 500;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Details {
     /// Where the shop writes to.
-    #[serde(deserialize_with = "named")]
+    #[serde(deserialize_with = "nullable")]
     #[schema(value_type = Option<Email>)]
     pub(crate) email: Option<Option<Email>>,
     /// Where the goods go.
-    #[serde(deserialize_with = "named")]
+    #[serde(deserialize_with = "nullable")]
     #[schema(value_type = Option<Address>)]
     pub(crate) shipping_address: Option<Option<Address>>,
     /// Where the invoice goes.
-    #[serde(deserialize_with = "named")]
+    #[serde(deserialize_with = "nullable")]
     #[schema(value_type = Option<Address>)]
     pub(crate) billing_address: Option<Option<Address>>,
     /// One of the shipping options of the cart.
-    #[serde(deserialize_with = "named")]
+    #[serde(deserialize_with = "nullable")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 50, example = "standard")]
     pub(crate) shipping_option: Option<Option<String>>,
     /// How the customer pays.
-    #[serde(deserialize_with = "named")]
+    #[serde(deserialize_with = "nullable")]
     #[schema(value_type = Option<PaymentChoice>)]
     pub(crate) payment: Option<Option<PaymentChoice>>,
     /// All codes that shall apply, in this order. Capitals or not is the same.
-    #[serde(deserialize_with = "named")]
+    #[serde(deserialize_with = "nullable")]
     #[schema(value_type = Option<Vec<String>>, max_items = 10, example = json!(["WELCOME"]))]
     pub(crate) promotion_codes: Option<Option<Vec<String>>>,
-}
-
-/// A field that is there, even if it is null.
-fn named<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    Option::<T>::deserialize(deserializer).map(Some)
 }
 
 impl Validate for Details {

@@ -11,6 +11,7 @@ mod current_cart;
 mod expiry;
 mod get_cart;
 mod goods;
+mod hold;
 mod list_shipping_options;
 mod parallel;
 mod promotions;
