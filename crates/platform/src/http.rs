@@ -24,6 +24,7 @@ pub use self::entry::ClientAddress;
 pub use self::etag::{ETag, IfMatch};
 pub use self::extract::{CallerOf, PathId, PathIds, Query, Valid};
 pub use self::problem::ApiError;
+pub(crate) use self::problem::write;
 pub use self::reply::Reply;
 pub use self::route::{Route, RouteInfo, Routes};
 use crate::auth::Authenticator;

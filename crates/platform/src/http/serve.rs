@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -60,6 +61,7 @@ pub async fn serve(
             peer,
             router.clone(),
             builder.clone(),
+            settings.header_timeout,
             shutdown.clone(),
         );
         connections.spawn(async move {
@@ -112,9 +114,13 @@ async fn connection(
     peer: SocketAddr,
     router: Router,
     builder: Arc<auto::Builder<TokioExecutor>>,
+    header_timeout: Duration,
     shutdown: Shutdown,
 ) {
+    let asked = Arc::new(AtomicBool::new(false));
+    let first = asked.clone();
     let service = tower::service_fn(move |request: Request<Incoming>| {
+        first.store(true, Ordering::Relaxed);
         let mut request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         // A router is always ready.
@@ -126,7 +132,17 @@ async fn connection(
     tokio::select! {
         // The peer closed, or broke the protocol; either is its own affair.
         _ = connection.as_mut() => return,
+        () = silence(&asked, header_timeout) => return,
         () = shutdown.requested() => connection.as_mut().graceful_shutdown(),
     }
     let _ = connection.await;
+}
+
+/// Ends when a connection has lasted for `header_timeout` without a request. The parser's own
+/// timeout begins only once it knows which protocol is spoken, and the peer need never tell.
+async fn silence(asked: &AtomicBool, header_timeout: Duration) {
+    tokio::time::sleep(header_timeout).await;
+    if asked.load(Ordering::Relaxed) {
+        std::future::pending().await
+    }
 }

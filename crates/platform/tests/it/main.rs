@@ -1,7 +1,10 @@
 //! What the platform promises, over real connections and on real databases.
 
+mod contract;
 mod db;
 mod events;
+mod house;
+mod http;
 mod inbox;
 mod retries;
 mod stage;
