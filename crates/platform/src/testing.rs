@@ -77,7 +77,8 @@ impl TestDatabase {
         }
     }
 
-    fn folder() -> Self {
+    /// A folder of SQLite files, whatever the environment says.
+    pub fn folder() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = format!("sqlite:{}", folder.path().display());
         Self {

@@ -1,6 +1,7 @@
 //! A process of the shop: built, then run until it is told to stop.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -49,6 +50,23 @@ impl Listeners {
             internal: bound.remove("internal.listen"),
             admin: bound.remove("admin.listen"),
         })
+    }
+}
+
+impl Listeners {
+    /// Where they listen, with the key that says so; the port is the one that the system chose if
+    /// the configuration says 0.
+    pub fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
+        let all = [
+            ("gateway.listen", &self.gateway),
+            ("internal.listen", &self.internal),
+            ("admin.listen", &self.admin),
+        ];
+        let bound = all.into_iter().filter_map(|(key, listener)| {
+            let address = listener.as_ref()?.local_addr().ok()?;
+            Some((key, address))
+        });
+        bound.collect()
     }
 }
 
@@ -119,6 +137,11 @@ impl Server {
             health,
             handle,
         })
+    }
+
+    /// Where it can be reached.
+    pub fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
+        self.listeners.addresses()
     }
 
     /// Reaches into the process while it runs.

@@ -25,7 +25,7 @@ pub(crate) async fn run(global: &Global, migrate: Migrate) -> Outcome {
 }
 
 fn tell(role: Role, names: &[String], check: bool) -> std::io::Result<()> {
-    let names = names.join(", ");
+    let (role, names) = (role.as_str(), names.join(", "));
     match (names.is_empty(), check) {
         (true, _) => say(format_args!("{role:13} {}", good("up to date"))),
         (false, true) => say(format_args!("{role:13} {} {names}", odd("pending:"))),

@@ -1,6 +1,7 @@
 //! `rialto serve`.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 use platform::config::{ConfigErrors, Layers};
 use platform::tasks::Shutdown;
@@ -44,7 +45,7 @@ pub(crate) async fn run(global: &Global, serve: Serve) -> Outcome {
         Ok(server) => server,
         Err(errors) => return Err(cannot_start(&layers, &settings, &roles, errors).await),
     };
-    banner(&settings, &roles, serve.demo)?;
+    banner(&server.addresses(), &roles, serve.demo)?;
     let shutdown = Shutdown::new();
     let asking = async {
         asked(&mut terminate, &mut interrupt).await;
@@ -116,24 +117,25 @@ fn raise_file_limit() {
 }
 
 /// Where it can be reached, and what to try first.
-fn banner(settings: &Settings, roles: &BTreeSet<Role>, demo: bool) -> std::io::Result<()> {
+fn banner(
+    addresses: &[(&'static str, SocketAddr)],
+    roles: &BTreeSet<Role>,
+    demo: bool,
+) -> std::io::Result<()> {
     let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
     let version = env!("CARGO_PKG_VERSION");
-    say(format_args!(
-        "{} {version} runs {}",
-        good("Rialto"),
-        names.join(", ")
-    ))?;
-    for (key, address) in settings.listen_addresses(roles) {
-        let (what, page) = match key {
+    let name = good("Rialto");
+    say(format_args!("{name} {version} runs {}", names.join(", ")))?;
+    for (key, address) in addresses {
+        let (what, page) = match *key {
             "gateway.listen" => ("shop", "/docs/"),
             "internal.listen" => ("other processes", ""),
             _ => ("health and metrics", "/health/ready"),
         };
         say(format_args!("  {:20} http://{address}{page}", faint(what)))?;
-    }
-    if demo {
-        say(try_this(&format!("http://{}", settings.gateway.listen)))?;
+        if demo && *key == "gateway.listen" {
+            say(try_this(&format!("http://{address}")))?;
+        }
     }
     Ok(())
 }
@@ -146,6 +148,7 @@ Try:
   curl {base}/v1/search?q=mug
   curl {base}/v1/carts --json '{{\"currency\": \"EUR\"}}'
   rialto staff create --email you@example.com --name You --role admin
-  rialto mail list"
+  rialto mail list
+"
     )
 }

@@ -1,0 +1,18 @@
+//! What must hold for the whole of Rialto, whoever adds what: each promise is checked against all
+//! routes, codes, events, statements and keys that there are, so that a new one is covered at once.
+
+mod access;
+mod boot;
+mod configuration;
+mod dependencies;
+mod doctor;
+mod events;
+mod limits;
+mod maintenance;
+mod program;
+mod sources;
+mod split_files;
+mod start_errors;
+mod statements;
+mod subscriptions;
+mod tables;

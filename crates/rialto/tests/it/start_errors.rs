@@ -1,0 +1,203 @@
+//! What keeps a server from starting is told all at once: key, source, remedy.
+
+use std::net::TcpListener;
+
+use crate::program::{Run, run};
+
+fn serve(arguments: &[&str]) -> Run {
+    serve_at("127.0.0.1:0", arguments)
+}
+
+fn serve_at(address: &str, arguments: &[&str]) -> Run {
+    let folder = tempfile::tempdir().expect("a folder");
+    let free = "admin.listen=127.0.0.1:0";
+    let mut all = vec!["serve", "--listen", address, "--set", free];
+    all.extend(arguments);
+    run(folder.path(), &all)
+}
+
+/// Each line is in the text, in this order.
+#[track_caller]
+fn told(text: &str, lines: &[&str]) {
+    let mut rest = text;
+    for line in lines {
+        let Some((_, after)) = rest.split_once(line) else {
+            panic!("`{line}` is missing, or in another place, in:\n{text}");
+        };
+        rest = after;
+    }
+}
+
+/// Key, source and remedy of each error of the test below.
+const EVERYTHING: &[[&str; 3]] = &[
+    [
+        "http.deadline: `soon`",
+        "shop.toml line 2",
+        "remedy: expected a duration",
+    ],
+    [
+        "database.url: `oracle://shop:[redacted]@db/x`",
+        "shop.toml line 5",
+        "use sqlite:FOLDER",
+    ],
+    [
+        "bus.url: `kafka://x`",
+        "the flag --set bus.url",
+        "remedy: this version has database:",
+    ],
+    [
+        "cache.url: `redis://x`",
+        "the flag --set cache.url",
+        "remedy: use memory:",
+    ],
+    [
+        "mail.url: `carrier-pigeon:`",
+        "--set mail.url",
+        "remedy: this version has mailbox:",
+    ],
+    [
+        "peers.user: cart, order needs user",
+        "built-in default",
+        "set peers.user = ",
+    ],
+    ["peers.product", "built-in default", "or add --role product"],
+    [
+        "peers.notification",
+        "built-in default",
+        "or add --role notification",
+    ],
+    [
+        "internal.key: is empty",
+        "built-in default",
+        "RIALTO__INTERNAL__KEY",
+    ],
+    [
+        "gateway.listn: unknown key",
+        "the flag --set gateway.listn",
+        "`gateway.listen`?",
+    ],
+    [
+        "admin.listen: 127.0.0.1:",
+        "the flag --set admin.listen",
+        "choose another address",
+    ],
+];
+
+#[test]
+fn everything_is_told_at_once() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = format!("admin.listen={}", taken.local_addr().expect("bound"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("shop.toml");
+    let text = "[http]\ndeadline = \"soon\"\n\n[database]\nurl = \"oracle://shop:hunter2@db/x\"\n";
+    std::fs::write(&file, text).expect("written");
+    let arguments = [
+        "serve",
+        "--role",
+        "order",
+        "--role",
+        "cart",
+        "--config",
+        "shop.toml",
+        "--set",
+        &taken,
+        "--set",
+        "gateway.listn=1",
+        "--set",
+        "mail.url=carrier-pigeon:",
+        "--set",
+        "bus.url=kafka://x",
+        "--set",
+        "cache.url=redis://x",
+    ];
+    let failed = run(folder.path(), &arguments).exits(2).err;
+    told(&failed, &["error: 11 things keep Rialto from starting:"]);
+    for lines in EVERYTHING {
+        told(&failed, lines);
+    }
+    assert!(!failed.contains("hunter2"), "{failed}");
+}
+
+#[test]
+fn a_taken_address_is_told_with_what_to_do() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("bound").to_string();
+    let failed = serve_at(&address, &[]).exits(3).err;
+    let lines = [
+        "gateway.listen: 127.0.0.1:",
+        "from:   the flag --listen",
+        "or choose another address with --set gateway.listen=HOST:PORT",
+    ];
+    told(&failed, &lines);
+}
+
+#[test]
+fn databases_that_are_away_are_told_once_for_all_roles() {
+    let away = "database.url=postgres://shop:hunter2@127.0.0.1:1/shop";
+    let failed = serve(&["--set", away]).exits(3).err;
+    let lines = [
+        "error: 1 thing keeps Rialto from starting:",
+        "database.url: the database postgres://shop@127.0.0.1:1/shop of user, product, cart, order, notification",
+        "from:   the flag --set database.url",
+        "remedy: start the server, or correct host and port",
+    ];
+    told(&failed, &lines);
+    assert!(!failed.contains("hunter2"), "{failed}");
+}
+
+#[test]
+fn a_wrong_password_is_told_without_showing_it() {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests are configured by their runner"
+    )]
+    let server = std::env::var("TEST_DATABASE_URL").unwrap_or_default();
+    let Some((_, place)) = server.rsplit_once('@') else {
+        return;
+    };
+    // A server that asks for no password refuses the user, who does not exist.
+    let url = format!("database.roles.cart=postgres://rialto_nobody:hunter2@{place}");
+    let failed = serve(&["--set", &url]).exits(3).err;
+    told(
+        &failed,
+        &[
+            "database.roles.cart: the database postgres://rialto_nobody@",
+            "of cart cannot",
+        ],
+    );
+    told(
+        &failed,
+        &[
+            "from:   the flag --set database.roles.cart",
+            "remedy: correct",
+        ],
+    );
+    assert!(!failed.contains("hunter2"), "{failed}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_told() {
+    let failed = serve(&["--set", "database.url=sqlite:/proc/nowhere"])
+        .exits(3)
+        .err;
+    told(
+        &failed,
+        &[
+            "database.url: the database sqlite:/proc/nowhere of user",
+            "remedy: name a folder",
+        ],
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told() {
+    let failed = serve(&["--config", "nowhere.toml"]).exits(2).err;
+    told(
+        &failed,
+        &[
+            "the file cannot be read",
+            "nowhere.toml",
+            "remedy: name a readable TOML file",
+        ],
+    );
+}
