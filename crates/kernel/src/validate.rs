@@ -35,7 +35,12 @@ impl Violations {
     pub fn of(value: &impl Validate) -> Vec<FieldError> {
         let mut violations = Self::default();
         value.validate(&mut violations);
-        violations.errors
+        violations.into_errors()
+    }
+
+    /// What was reported.
+    pub fn into_errors(self) -> Vec<FieldError> {
+        self.errors
     }
 
     /// Reports `field` (a name, an index, or `""` for the object itself).

@@ -101,12 +101,15 @@ impl<S: Sync, T: DeserializeOwned + Validate> FromRequestParts<S> for Query<T> {
                 detail,
             }])
         })?;
-        let errors = Violations::of(&value);
+        let mut errors = Violations::of(&value);
         if errors.is_empty() {
-            Ok(Self(value))
-        } else {
-            Err(Problem::invalid(errors).into())
+            return Ok(Self(value));
         }
+        // Fields of a query go by their names; only those of a body by pointers.
+        for error in &mut errors {
+            error.pointer = error.pointer.trim_start_matches('/').to_owned();
+        }
+        Err(Problem::invalid(errors).into())
     }
 }
 
