@@ -196,7 +196,7 @@ pub mod codes {
     kernel::codes! {
         /// No such product, variant, category or location.
         NOT_FOUND = "product.not_found",
-        /// Another product has this slug.
+        /// Another product, or another category, has this slug.
         SLUG_TAKEN = "product.slug_taken",
         /// Another variant has this SKU.
         SKU_TAKEN = "product.sku_taken",
@@ -212,8 +212,12 @@ pub mod codes {
         TOO_MANY_LOCATIONS = "product.too_many_locations",
         /// The product is archived.
         ARCHIVED = "product.archived",
-        /// The category has children, or would become its own ancestor.
+        /// The category has children, or would become its own ancestor, or lie too deep.
         BAD_CATEGORY_TREE = "product.bad_category_tree",
+        /// Products are in the category.
+        CATEGORY_IN_USE = "product.category_in_use",
+        /// There are as many categories as there may be.
+        TOO_MANY_CATEGORIES = "product.too_many_categories",
         /// The index is being built; try again in a moment.
         SEARCH_NOT_READY = "product.search_not_ready",
         /// The reservation is committed and cannot be replaced.

@@ -139,9 +139,7 @@ impl ProductService {
                 if let Some(reply) = request.replay(&tx).await? {
                     return Ok(reply);
                 }
-                let product = [product];
-                keep::add(&tx, &product, product[0].created_at).await?;
-                let [product] = product;
+                keep::add(&tx, &[&product], product.created_at).await?;
                 let reply = Reply::created(format!("/v1/products/{}", product.id), &product)
                     .tagged(product.etag());
                 request.keep(&tx, &reply).await?;
@@ -179,6 +177,20 @@ impl CreateProduct {
 }
 
 impl NewVariant {
+    /// A variant with nothing but its SKU.
+    pub(crate) fn with_sku(sku: String) -> Self {
+        Self {
+            sku,
+            options: BTreeMap::new(),
+            prices: Vec::new(),
+            inventory: reserve_on_order(),
+            backorder: false,
+            requires_shipping: yes(),
+            weight_grams: None,
+            barcode: None,
+        }
+    }
+
     pub(crate) fn into_variant(self, sources: &Sources) -> Variant {
         Variant {
             id: sources.id(),

@@ -51,6 +51,15 @@ pub enum ProductError {
     /// So many reservations wait that another one would come too late.
     #[error("too many reservations wait; try again in a moment")]
     ReservationsBusy,
+    /// The tree of categories would not be one, or be too deep.
+    #[error("{0}")]
+    BadCategoryTree(&'static str),
+    /// Products are in the category.
+    #[error("products are in the category; take them out of it first")]
+    CategoryInUse,
+    /// There are as many categories as there may be.
+    #[error("there are {0} categories already, as many as there may be")]
+    TooManyCategories(i64),
     /// What is kept of a product is not what was written.
     #[error("a stored product cannot be read")]
     Unreadable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -86,7 +95,10 @@ impl Fault for ProductError {
             | Self::StockBelowZero { .. }
             | Self::NotCounted
             | Self::LocationTaken
-            | Self::TooManyLocations(_) => Kind::Conflict,
+            | Self::TooManyLocations(_)
+            | Self::BadCategoryTree(_)
+            | Self::CategoryInUse
+            | Self::TooManyCategories(_) => Kind::Conflict,
             Self::ReservationsBusy => Kind::Unavailable,
             Self::Stale => Kind::Stale,
             Self::Unreadable(_) => Kind::Internal,
@@ -102,6 +114,9 @@ impl Fault for ProductError {
             Self::SlugTaken(_) => codes::SLUG_TAKEN,
             Self::SkuTaken(_) => codes::SKU_TAKEN,
             Self::Archived => codes::ARCHIVED,
+            Self::BadCategoryTree(_) => codes::BAD_CATEGORY_TREE,
+            Self::CategoryInUse => codes::CATEGORY_IN_USE,
+            Self::TooManyCategories(_) => codes::TOO_MANY_CATEGORIES,
             Self::Stale => common::STALE,
             Self::OutOfStock(_) => codes::OUT_OF_STOCK,
             Self::ReservationCommitted => codes::RESERVATION_COMMITTED,

@@ -4,7 +4,6 @@ use axum::extract::State;
 use contracts::product::ProductId;
 use http::HeaderMap;
 use kernel::{Caller, Permission};
-use platform::db::Tx;
 use platform::http::{ApiError, CallerOf, PathId, Reply};
 
 use crate::model::{Product, ProductStatus};
@@ -45,7 +44,7 @@ impl ProductService {
         let (kept, available) =
             tokio::join!(products::by_id(&tx, id), products::available(&tx, id));
         let kept = visible(kept?, caller)?;
-        Ok(show(&kept, &available?, headers)?)
+        show(&kept, &available?, headers)
     }
 }
 
@@ -78,11 +77,4 @@ pub(crate) fn show(
         ProductStatus::Active => reply.public(),
         _ => reply,
     })
-}
-
-/// The product as values, for changes; `None` if there is none.
-pub(crate) async fn load(tx: &Tx, id: ProductId) -> Result<Option<Product>, ProductError> {
-    let kept = products::by_id(tx, id).await?;
-    let product = kept.map(|kept| kept.document.parse()).transpose()?;
-    Ok(product)
 }

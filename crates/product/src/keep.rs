@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use contracts::product::{CategoryId, ProductArchived, ProductChanged, ProductCreated, ProductId};
-use kernel::{FieldError, Id, Timestamp, Violations};
+use kernel::{FieldError, Id, Timestamp, Validate, Violations};
 use platform::db::{DbError, Tx};
 use platform::events;
 use uuid::Uuid;
@@ -23,7 +23,14 @@ pub(crate) struct Change {
 
 /// Fails if the product breaks a rule.
 pub(crate) fn check(product: &Product) -> Result<(), ProductError> {
-    let errors = Violations::of(product);
+    valid(|violations| product.validate(violations))
+}
+
+/// Fails if a rule is broken.
+pub(crate) fn valid(check: impl FnOnce(&mut Violations)) -> Result<(), ProductError> {
+    let mut violations = Violations::default();
+    check(&mut violations);
+    let errors = violations.into_errors();
     if errors.is_empty() {
         Ok(())
     } else {
@@ -32,17 +39,17 @@ pub(crate) fn check(product: &Product) -> Result<(), ProductError> {
 }
 
 /// Adds products that keep the rules. Their variants are new, too.
-pub(crate) async fn add(tx: &Tx, new: &[Product], now: Timestamp) -> Result<(), ProductError> {
+pub(crate) async fn add(tx: &Tx, new: &[&Product], now: Timestamp) -> Result<(), ProductError> {
     if new.iter().any(|product| !product.category_ids.is_empty()) {
         categories::hold_tree(tx).await?;
-        demand_categories(tx, new.iter()).await?;
+        demand_categories(tx, new).await?;
     }
     let added = catalogue::add_products(tx, new, now).await?;
     if added < count(new.len()) {
         return Err(slug_taken(new));
     }
-    add_variants(tx, new.iter()).await?;
-    stock::set_rules(tx, &rules(new.iter())).await?;
+    add_variants(tx, new).await?;
+    stock::set_rules(tx, &rules(new)).await?;
     catalogue::add_to_categories(tx, new).await?;
     listing::add(tx, new).await?;
     let ids: Vec<Uuid> = new.iter().map(|product| product.id.uuid()).collect();
@@ -74,13 +81,14 @@ pub(crate) async fn change(
     let list = |products: &[&Product]| products.iter().map(|p| p.id).collect::<Vec<_>>();
     if !relisted.is_empty() {
         categories::hold_tree(tx).await?;
-        demand_categories(tx, moved.iter().copied()).await?;
+        demand_categories(tx, &moved).await?;
     }
     // Reservations lock stock first and products after it, so changes must do so, too.
     if !revised.is_empty() {
-        stock::set_rules(tx, &rules(revised.iter().copied())).await?;
+        stock::set_rules(tx, &rules(&revised)).await?;
     }
-    let changed = catalogue::change_products(tx, changes.iter().map(|c| &c.is), now).await;
+    let all: Vec<&Product> = changes.iter().map(|change| &change.is).collect();
+    let changed = catalogue::change_products(tx, &all, now).await;
     let changed = changed.map_err(|error| match (error, changes) {
         (DbError::Constraint { .. }, [one]) => ProductError::SlugTaken(one.is.slug.clone()),
         (error, _) => error.into(),
@@ -90,15 +98,15 @@ pub(crate) async fn change(
     }
     if !moved.is_empty() {
         catalogue::remove_from_categories(tx, &list(&moved)).await?;
-        catalogue::add_to_categories(tx, moved.iter().copied()).await?;
+        catalogue::add_to_categories(tx, &moved).await?;
     }
     if !revised.is_empty() {
         catalogue::remove_variants(tx, &list(&revised)).await?;
-        add_variants(tx, revised.iter().copied()).await?;
+        add_variants(tx, &revised).await?;
     }
     if !relisted.is_empty() {
         listing::remove(tx, &list(&relisted)).await?;
-        listing::add(tx, relisted.iter().copied()).await?;
+        listing::add(tx, &relisted).await?;
     }
     if !revised.is_empty() {
         let ids: Vec<Uuid> = revised.iter().map(|product| product.id.uuid()).collect();
@@ -113,11 +121,8 @@ pub(crate) async fn change(
 }
 
 /// Fails if a product names a category that is not there.
-async fn demand_categories<'a>(
-    tx: &Tx,
-    products: impl IntoIterator<Item = &'a Product> + Clone,
-) -> Result<(), ProductError> {
-    let named = products.clone().into_iter().flat_map(|p| &p.category_ids);
+async fn demand_categories(tx: &Tx, products: &[&Product]) -> Result<(), ProductError> {
+    let named = products.iter().flat_map(|product| &product.category_ids);
     let named: BTreeSet<CategoryId> = named.copied().collect();
     if named.is_empty() {
         return Ok(());
@@ -162,17 +167,19 @@ fn relisted(change: &Change) -> bool {
         || prices(was) != prices(is)
 }
 
-async fn add_variants<'a>(
-    tx: &Tx,
-    products: impl IntoIterator<Item = &'a Product> + Clone,
-) -> Result<(), ProductError> {
-    let added = catalogue::add_variants(tx, products.clone()).await?;
-    let variants = || products.clone().into_iter().flat_map(|p| &p.variants);
-    if added == count(variants().count()) {
+async fn add_variants(tx: &Tx, products: &[&Product]) -> Result<(), ProductError> {
+    let added = catalogue::add_variants(tx, products).await?;
+    if added
+        == products
+            .iter()
+            .map(|p| count(p.variants.len()))
+            .sum::<u64>()
+    {
         return Ok(());
     }
-    let ids: Vec<ProductId> = products.clone().into_iter().map(|p| p.id).collect();
-    let skus: Vec<&str> = variants().map(|variant| variant.sku.as_str()).collect();
+    let ids: Vec<ProductId> = products.iter().map(|product| product.id).collect();
+    let variants = products.iter().flat_map(|product| &product.variants);
+    let skus: Vec<&str> = variants.map(|variant| variant.sku.as_str()).collect();
     let taken = products::taken_skus(tx, &ids, &skus).await?;
     // Only an SKU that is taken keeps a variant out: its id is fresh, or was there before.
     Err(ProductError::SkuTaken(
@@ -180,8 +187,8 @@ async fn add_variants<'a>(
     ))
 }
 
-fn rules<'a>(products: impl Iterator<Item = &'a Product>) -> Vec<StockRule> {
-    let rules = products.flat_map(|product| {
+fn rules(products: &[&Product]) -> Vec<StockRule> {
+    let rules = products.iter().flat_map(|product| {
         product.variants.iter().map(|variant| StockRule {
             variant_id: variant.id,
             product_id: product.id,
@@ -193,7 +200,7 @@ fn rules<'a>(products: impl Iterator<Item = &'a Product>) -> Vec<StockRule> {
     rules.collect()
 }
 
-fn slug_taken(new: &[Product]) -> ProductError {
+fn slug_taken(new: &[&Product]) -> ProductError {
     let slugs: Vec<&str> = new.iter().map(|product| product.slug.as_str()).collect();
     ProductError::SlugTaken(slugs.join(", "))
 }

@@ -14,27 +14,36 @@
 
 mod add_location;
 mod adjust_stock;
+mod archive_product;
+mod category;
 mod config;
 mod consume;
 mod contract;
+mod create_category;
 mod create_product;
 mod document;
 mod error;
+mod get_category;
 mod get_product;
 mod get_product_by_slug;
 mod get_stock;
 mod http;
 mod keep;
+mod list_categories;
 mod list_ledger;
 mod list_locations;
+mod list_products;
 mod model;
 mod release_stock;
+mod remove_category;
 mod reservation_queue;
 mod reserve_stock;
 mod rules;
 mod stock;
 mod store;
 mod sweep;
+mod update_category;
+mod update_product;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,6 +5,7 @@ pub(crate) mod catalogue;
 pub(crate) mod categories;
 pub(crate) mod inventory;
 pub(crate) mod listing;
+pub(crate) mod listing_below;
 pub(crate) mod products;
 pub(crate) mod stock;
 

@@ -40,10 +40,11 @@ CREATE TABLE categories (
 );
 CREATE INDEX categories_below ON categories (parent_id);
 
--- Every category with itself and everything above it.
+-- Every category with itself (distance 0) and everything above it.
 CREATE TABLE category_ancestors (
     category_id uuid NOT NULL REFERENCES categories (id),
     ancestor_id uuid NOT NULL REFERENCES categories (id),
+    distance bigint NOT NULL,
     PRIMARY KEY (category_id, ancestor_id)
 );
 CREATE INDEX category_descendants ON category_ancestors (ancestor_id, category_id);

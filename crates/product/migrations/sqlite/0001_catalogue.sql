@@ -41,10 +41,11 @@ CREATE TABLE categories (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX categories_below ON categories (parent_id);
 
--- Every category with itself and everything above it.
+-- Every category with itself (distance 0) and everything above it.
 CREATE TABLE category_ancestors (
     category_id BLOB NOT NULL REFERENCES categories (id),
     ancestor_id BLOB NOT NULL REFERENCES categories (id),
+    distance INTEGER NOT NULL,
     PRIMARY KEY (category_id, ancestor_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX category_descendants ON category_ancestors (ancestor_id, category_id);

@@ -28,9 +28,9 @@ struct ProductRow<'a> {
     document: String,
 }
 
-fn product_rows<'a>(products: impl IntoIterator<Item = &'a Product>) -> Scalar<'static> {
+fn product_rows(products: &[&Product]) -> Scalar<'static> {
     let list: Vec<ProductRow<'_>> = products
-        .into_iter()
+        .iter()
         .map(|product| ProductRow {
             id: product.id.uuid(),
             slug: &product.slug,
@@ -49,7 +49,7 @@ fn product_rows<'a>(products: impl IntoIterator<Item = &'a Product>) -> Scalar<'
 /// Adds products but for those whose slug is taken; returns how many.
 pub(crate) async fn add_products(
     tx: &Tx,
-    products: &[Product],
+    products: &[&Product],
     now: Timestamp,
 ) -> Result<u64, DbError> {
     tx.exec(
@@ -77,9 +77,9 @@ pub(crate) async fn add_products(
 
 /// Changes those products that still have the version before; returns how many. A slug that is
 /// taken breaks a constraint.
-pub(crate) async fn change_products<'a>(
+pub(crate) async fn change_products(
     tx: &Tx,
-    products: impl IntoIterator<Item = &'a Product>,
+    products: &[&Product],
     now: Timestamp,
 ) -> Result<u64, DbError> {
     tx.exec(
@@ -125,7 +125,7 @@ struct VariantRow<'a> {
     unbounded: bool,
 }
 
-fn variant_rows<'a>(products: impl IntoIterator<Item = &'a Product>) -> Scalar<'static> {
+fn variant_rows(products: &[&Product]) -> Scalar<'static> {
     let mut list = Vec::new();
     for product in products {
         let variants = product.variants.iter().enumerate();
@@ -151,10 +151,7 @@ fn variant_rows<'a>(products: impl IntoIterator<Item = &'a Product>) -> Scalar<'
 }
 
 /// Adds the variants of products but for those whose SKU is taken; returns how many.
-pub(crate) async fn add_variants<'a>(
-    tx: &Tx,
-    products: impl IntoIterator<Item = &'a Product>,
-) -> Result<u64, DbError> {
+pub(crate) async fn add_variants(tx: &Tx, products: &[&Product]) -> Result<u64, DbError> {
     tx.exec(
         sql!(
             sqlite: "INSERT INTO variants (id, product_id, position, sku, title, prices,
@@ -200,10 +197,7 @@ struct LinkRow {
 }
 
 /// Puts products into their categories.
-pub(crate) async fn add_to_categories<'a>(
-    tx: &Tx,
-    products: impl IntoIterator<Item = &'a Product>,
-) -> Result<(), DbError> {
+pub(crate) async fn add_to_categories(tx: &Tx, products: &[&Product]) -> Result<(), DbError> {
     let mut links = Vec::new();
     for product in products {
         links.extend(product.category_ids.iter().map(|category| LinkRow {

@@ -1,14 +1,15 @@
 //! Statements about what is listed where.
 
 use contracts::product::ProductId;
-use kernel::{Id, Scalar};
-use platform::db::{DbError, Tx};
-use platform::sql;
+use kernel::{Id, Scalar, Stored, Timestamp};
+use platform::db::{DbError, FromRow, Row, Tx};
+use platform::{params, sql};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{ids, rows};
-use crate::model::Product;
+use crate::document::Blank;
+use crate::model::{Product, ProductStatus};
 
 /// The category that everything is in.
 pub(crate) const EVERYTHING: Uuid = Uuid::nil();
@@ -25,13 +26,9 @@ struct ListingRow<'a> {
 }
 
 /// Lists products that are not listed yet: among everything, then wherever else they belong.
-pub(crate) async fn add<'a>(
-    tx: &Tx,
-    products: impl IntoIterator<Item = &'a Product> + Clone,
-) -> Result<(), DbError> {
+pub(crate) async fn add(tx: &Tx, products: &[&Product]) -> Result<(), DbError> {
     let keys: Vec<_> = products
-        .clone()
-        .into_iter()
+        .iter()
         .map(|product| (product.id, product.name_key(), product.price_ranges()))
         .collect();
     let mut list = Vec::new();
@@ -68,7 +65,7 @@ pub(crate) async fn add<'a>(
     )
     .await?;
     let placed = products
-        .into_iter()
+        .iter()
         .filter(|product| !product.category_ids.is_empty());
     let placed: Vec<ProductId> = placed.map(|product| product.id).collect();
     if placed.is_empty() {
@@ -127,6 +124,178 @@ pub(super) async fn copy_in_stock(tx: &Tx, products: &[Uuid]) -> Result<(), DbEr
                        WHERE p.id = listing.product_id AND listing.product_id = ANY($1)"
         ),
         &[Scalar::Uuids(products.into())],
+    )
+    .await
+}
+
+/// Which products are listed. The price and whether it is in stock are looked at within the index.
+#[derive(Debug)]
+pub(crate) struct Filter {
+    /// Or [`EVERYTHING`].
+    pub(crate) category: Uuid,
+    /// Or [`ANY_CURRENCY`], in which every price is 0.
+    pub(crate) currency: &'static str,
+    pub(crate) status: ProductStatus,
+    /// Minor units.
+    pub(crate) price_min: i64,
+    /// Minor units.
+    pub(crate) price_max: i64,
+    /// Only those that are, or are not; `None` for both.
+    pub(crate) in_stock: Option<bool>,
+    /// How many at the most.
+    pub(crate) rows: i64,
+}
+
+impl Filter {
+    /// The two values of `in_stock` that are listed.
+    fn stock(&self) -> (bool, bool) {
+        let either = self.in_stock.unwrap_or(true);
+        (either, self.in_stock.unwrap_or(false))
+    }
+}
+
+/// One line of a list: what it shows, and where it stands in it.
+#[derive(Debug)]
+pub(crate) struct Listed<K> {
+    pub(crate) id: ProductId,
+    pub(crate) key: K,
+    pub(crate) in_stock: bool,
+    pub(crate) summary: Blank,
+}
+
+impl<K: Stored> FromRow for Listed<K> {
+    fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
+        Ok(Self {
+            id: row.get(0)?,
+            key: row.get(1)?,
+            in_stock: row.get(2)?,
+            summary: row.get(3)?,
+        })
+    }
+}
+
+/// The cheapest first. The lower bound of the price is where `after` begins: a second one would
+/// make an engine choose between them.
+pub(crate) async fn by_price(
+    tx: &Tx,
+    filter: &Filter,
+    after: &(i64, ProductId),
+) -> Result<Vec<Listed<i64>>, DbError> {
+    let (either, or) = filter.stock();
+    tx.all(
+        sql!(
+            "SELECT l.product_id, l.price_minor, l.in_stock, p.summary
+             FROM listing l JOIN products p ON p.id = l.product_id
+             WHERE l.category_id = $1 AND l.currency = $2 AND l.status = $3
+               AND (l.price_minor, l.product_id) > ($4, $5) AND l.price_minor <= $6
+               AND l.in_stock IN ($7, $8)
+             ORDER BY l.price_minor, l.product_id LIMIT $9"
+        ),
+        params![
+            filter.category,
+            filter.currency,
+            filter.status,
+            after.0,
+            after.1,
+            filter.price_max,
+            either,
+            or,
+            filter.rows
+        ],
+    )
+    .await
+}
+
+/// The most expensive first; the upper bound of the price is where `after` begins.
+pub(crate) async fn by_price_down(
+    tx: &Tx,
+    filter: &Filter,
+    after: &(i64, ProductId),
+) -> Result<Vec<Listed<i64>>, DbError> {
+    let (either, or) = filter.stock();
+    tx.all(
+        sql!(
+            "SELECT l.product_id, l.price_minor, l.in_stock, p.summary
+             FROM listing l JOIN products p ON p.id = l.product_id
+             WHERE l.category_id = $1 AND l.currency = $2 AND l.status = $3
+               AND (l.price_minor, l.product_id) < ($4, $5) AND l.price_minor >= $6
+               AND l.in_stock IN ($7, $8)
+             ORDER BY l.price_minor DESC, l.product_id DESC LIMIT $9"
+        ),
+        params![
+            filter.category,
+            filter.currency,
+            filter.status,
+            after.0,
+            after.1,
+            filter.price_min,
+            either,
+            or,
+            filter.rows
+        ],
+    )
+    .await
+}
+
+pub(crate) async fn by_name(
+    tx: &Tx,
+    filter: &Filter,
+    after: &(String, ProductId),
+) -> Result<Vec<Listed<String>>, DbError> {
+    let (either, or) = filter.stock();
+    tx.all(
+        sql!(
+            "SELECT l.product_id, l.name_key, l.in_stock, p.summary
+             FROM listing l JOIN products p ON p.id = l.product_id
+             WHERE l.category_id = $1 AND l.currency = $2 AND l.status = $3
+               AND (l.name_key, l.product_id) > ($4, $5)
+               AND l.price_minor >= $6 AND l.price_minor <= $7 AND l.in_stock IN ($8, $9)
+             ORDER BY l.name_key, l.product_id LIMIT $10"
+        ),
+        params![
+            filter.category,
+            filter.currency,
+            filter.status,
+            after.0,
+            after.1,
+            filter.price_min,
+            filter.price_max,
+            either,
+            or,
+            filter.rows
+        ],
+    )
+    .await
+}
+
+/// The youngest first.
+pub(crate) async fn by_age(
+    tx: &Tx,
+    filter: &Filter,
+    after: &(Timestamp, ProductId),
+) -> Result<Vec<Listed<Timestamp>>, DbError> {
+    let (either, or) = filter.stock();
+    tx.all(
+        sql!(
+            "SELECT l.product_id, l.created_at, l.in_stock, p.summary
+             FROM listing l JOIN products p ON p.id = l.product_id
+             WHERE l.category_id = $1 AND l.currency = $2 AND l.status = $3
+               AND (l.created_at, l.product_id) < ($4, $5)
+               AND l.price_minor >= $6 AND l.price_minor <= $7 AND l.in_stock IN ($8, $9)
+             ORDER BY l.created_at DESC, l.product_id DESC LIMIT $10"
+        ),
+        params![
+            filter.category,
+            filter.currency,
+            filter.status,
+            after.0,
+            after.1,
+            filter.price_min,
+            filter.price_max,
+            either,
+            or,
+            filter.rows
+        ],
     )
     .await
 }

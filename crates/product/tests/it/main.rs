@@ -3,13 +3,17 @@
 
 mod add_location;
 mod adjust_stock;
+mod archive_product;
+mod categories;
 mod consume;
 mod create_product;
 mod get_product;
 mod get_stock;
 mod list_ledger;
+mod list_products;
 mod load;
 mod reserve_stock;
 mod stock_machine;
 mod stockroom;
 mod sweep;
+mod update_product;
