@@ -35,9 +35,12 @@ impl OrderService {
                     .await
             }
             PaymentStatus::Voided | PaymentStatus::Refunded => {
-                let reason = String::from("the payment was undone before the order was placed");
-                self.give_up(order, Some(OrderError::PaymentDeclined { reason }))
-                    .await
+                // Somebody has undone this try, and died before he could say so. The same request
+                // may begin the next one.
+                self.give_up(order, None).await?;
+                Err(OrderError::Provider(ProviderError::Refused(String::from(
+                    "undone",
+                ))))
             }
         }
     }

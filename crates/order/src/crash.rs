@@ -19,7 +19,7 @@ use contracts::product::{
 use contracts::user::{CustomerSummary, GetCustomer, UserApi, UserClient};
 use kernel::contract::Answer;
 use kernel::problem::codes;
-use kernel::{Caller, Clock, ManualClock, Problem, Sources, SystemRandom, Timestamp};
+use kernel::{Caller, Clock, Fault, ManualClock, Problem, Sources, SystemRandom, Timestamp};
 use parking_lot::Mutex;
 use platform::config::Layers;
 use platform::contract::LocalCalls;
@@ -294,6 +294,34 @@ async fn a_request_that_dies_anywhere_leaves_one_order_or_none() {
         "the request was killed at each of its awaits, not {died} times"
     );
     assert!(placed >= 2, "some deaths come after the point of no return");
+}
+
+#[tokio::test]
+async fn a_sweep_that_dies_anywhere_can_be_swept_again_or_ordered_again() {
+    for polls in [3, 5, 7] {
+        for sweep_polls in 0.. {
+            let desk = Desk::open("tok_ok").await;
+            dies_after(polls, desk.place("the-only-key")).await;
+            desk.clock.advance(Duration::from_secs(3600));
+            let swept = dies_after(sweep_polls, desk.orders.sweep_once()).await;
+            let what = format!("request died after {polls}, sweep after {sweep_polls}");
+            // The client repeats its request until it has an answer, as it is told to.
+            let mut answer = desk.place("the-only-key").await;
+            for _ in 0..3 {
+                if let Err(error) = &answer {
+                    assert!(error.kind().transient(), "{what}: {error}");
+                    desk.clock.advance(Duration::from_secs(3600));
+                    answer = desk.place("the-only-key").await;
+                }
+            }
+            assert_eq!(answer.expect("placed in the end").status(), 201, "{what}");
+            desk.sweep().await;
+            assert!(desk.check(&what).await, "{what}");
+            if swept.is_some() {
+                break;
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -7,11 +7,20 @@ use testkit::{TestShop, eur};
 #[tokio::test]
 async fn from_the_registration_to_the_parcel() {
     let shop = TestShop::start().await;
-    let mug = shop.product("blue-mug").price(eur(19_99)).stock(10).create().await;
+    let mug = shop
+        .product("blue-mug")
+        .price(eur(19_99))
+        .stock(10)
+        .create()
+        .await;
     let ada = shop.customer("ada").await;
 
     // She looks around as nobody in particular, and puts a mug into a cart.
-    let found = shop.client().get("/v1/products?limit=5&sort=price").await.ok();
+    let found = shop
+        .client()
+        .get("/v1/products?limit=5&sort=price")
+        .await
+        .ok();
     assert_eq!(found["items"][0]["slug"], "blue-mug");
     shop.settle().await;
     let found = shop.client().get("/v1/search?q=blu").await.ok();
@@ -21,8 +30,14 @@ async fn from_the_registration_to_the_parcel() {
     let path = format!("/v1/carts/{}", cart["id"].as_str().expect("an id"));
 
     // She logs in, and the cart becomes hers; nobody else sees it any more.
-    ada.client.post(format!("{path}/claim"), json!({})).await.ok();
-    shop.client().get(&path).await.problem(404, "cart.not_found");
+    ada.client
+        .post(format!("{path}/claim"), json!({}))
+        .await
+        .ok();
+    shop.client()
+        .get(&path)
+        .await
+        .problem(404, "cart.not_found");
     let line = json!({"variant_id": mug.variant_id, "quantity": 1});
     let cart = ada.client.post(format!("{path}/lines"), line).await.ok();
     assert_eq!(cart["lines"][0]["quantity"], 2);
@@ -35,18 +50,35 @@ async fn from_the_registration_to_the_parcel() {
     });
     let cart = ada.client.patch(&path, details).await.ok();
     let order = json!({"cart_id": cart["id"], "expected_total": cart["totals"]["total"]});
-    let order = ada.client.post("/v1/orders", order).key("the-order-of-ada").await.expect(201);
-    assert_eq!(order["totals"], cart["totals"], "what she saw is what she pays");
+    let order = ada
+        .client
+        .post("/v1/orders", order)
+        .key("the-order-of-ada")
+        .await
+        .expect(201);
+    assert_eq!(
+        order["totals"], cart["totals"],
+        "what she saw is what she pays"
+    );
     shop.settle().await;
 
     // The warehouse packs and ships; she is told at every step.
     let warehouse = shop.staff(StaffRole::Warehouse).await;
     let path = format!("/v1/orders/{}", order["id"].as_str().expect("an id"));
-    warehouse.post(format!("{path}/fulfil"), json!({})).await.ok();
-    warehouse.post(format!("{path}/ship"), json!({"carrier": "Gondola"})).await.ok();
+    warehouse
+        .post(format!("{path}/fulfil"), json!({}))
+        .await
+        .ok();
+    warehouse
+        .post(format!("{path}/ship"), json!({"carrier": "Gondola"}))
+        .await
+        .ok();
     shop.settle().await;
     let mine = ada.client.get("/v1/orders").await.ok();
     assert_eq!(mine["items"][0]["state"], "shipped");
-    let stock = warehouse.get(format!("/v1/inventory/{}", mug.variant_id)).await.ok();
+    let stock = warehouse
+        .get(format!("/v1/inventory/{}", mug.variant_id))
+        .await
+        .ok();
     assert_eq!(stock["available"], 8);
 }
