@@ -43,9 +43,17 @@ pub(crate) fn check_quantity(quantity: i64, violations: &mut Violations) {
 #[utoipa::path(
     post,
     path = "/v1/carts/{id}/lines",
-    params(("id" = CartId, Path, description = "The cart.")),
+    params(
+        ("id" = CartId, Path, description = "The cart."),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version to change."),
+    ),
     request_body = NewLine,
-    responses((status = 200, body = CartView, description = "The cart, with the line."))
+    responses((
+        status = 200,
+        body = CartView,
+        description = "The cart, with the line.",
+        headers(("ETag" = String, description = "The version, and what it costs now."))
+    ))
 )]
 pub(crate) async fn handler(
     State(carts): State<CartService>,

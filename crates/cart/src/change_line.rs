@@ -36,9 +36,15 @@ impl Validate for LineChange {
     params(
         ("id" = CartId, Path, description = "The cart."),
         ("line_id" = LineId, Path, description = "The line."),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version to change."),
     ),
     request_body = LineChange,
-    responses((status = 200, body = CartView, description = "The cart, with the line changed."))
+    responses((
+        status = 200,
+        body = CartView,
+        description = "The cart, with the line changed.",
+        headers(("ETag" = String, description = "The version, and what it costs now."))
+    ))
 )]
 pub(crate) async fn handler(
     State(carts): State<CartService>,

@@ -30,7 +30,8 @@ use crate::{CartError, CartService, Config, store};
     responses((
         status = 200,
         body = CartView,
-        description = "The cart that has the lines now: the claimed one, or the customer's own."
+        description = "The cart that has the lines now: the claimed one, or the customer's own.",
+        headers(("ETag" = String, description = "The version, and what it costs now."))
     ))
 )]
 pub(crate) async fn handler(

@@ -77,7 +77,15 @@ impl Validate for WholeCart {
     post,
     path = "/v1/carts",
     request_body = WholeCart,
-    responses((status = 201, body = CartView, description = "The cart."))
+    responses((
+        status = 201,
+        body = CartView,
+        description = "The cart.",
+        headers(
+            ("ETag" = String, description = "The version, and what it costs now."),
+            ("Location" = String, description = "Where the cart is."),
+        )
+    ))
 )]
 pub(crate) async fn handler(
     State(carts): State<CartService>,

@@ -82,7 +82,12 @@ fn check_amounts(field: &str, amounts: &[Money], least: i64, violations: &mut Vi
     post,
     path = "/v1/promotions",
     request_body = NewPromotion,
-    responses((status = 201, body = PromotionView, description = "The promotion."))
+    responses((
+        status = 201,
+        body = PromotionView,
+        description = "The promotion.",
+        headers(("Location" = String, description = "Where it can be removed."))
+    ))
 )]
 pub(crate) async fn handler(
     State(carts): State<CartService>,

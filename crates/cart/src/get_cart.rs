@@ -16,7 +16,12 @@ use crate::{CartError, CartService, store};
     get,
     path = "/v1/carts/{id}",
     params(("id" = CartId, Path, description = "The cart.")),
-    responses((status = 200, body = CartView, description = "The cart."))
+    responses((
+        status = 200,
+        body = CartView,
+        description = "The cart.",
+        headers(("ETag" = String, description = "The version, and what it costs now."))
+    ))
 )]
 pub(crate) async fn handler(
     State(carts): State<CartService>,

@@ -12,7 +12,12 @@ use crate::{CartError, CartService, store};
 #[utoipa::path(
     get,
     path = "/v1/carts/current",
-    responses((status = 200, body = CartView, description = "The cart."))
+    responses((
+        status = 200,
+        body = CartView,
+        description = "The cart.",
+        headers(("ETag" = String, description = "The version, and what it costs now."))
+    ))
 )]
 pub(crate) async fn handler(
     State(carts): State<CartService>,

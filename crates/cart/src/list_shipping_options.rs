@@ -41,7 +41,12 @@ pub(crate) struct OptionPage<'a> {
     get,
     path = "/v1/carts/{id}/shipping-options",
     params(("id" = CartId, Path, description = "The cart.")),
-    responses((status = 200, body = OptionPage, description = "The ways of sending."))
+    responses((
+        status = 200,
+        body = OptionPage,
+        description = "The ways of sending.",
+        headers(("ETag" = String, description = "The version, and what it costs now."))
+    ))
 )]
 pub(crate) async fn handler(
     State(carts): State<CartService>,

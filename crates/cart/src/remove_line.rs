@@ -16,8 +16,14 @@ use crate::{CartError, CartService};
     params(
         ("id" = CartId, Path, description = "The cart."),
         ("line_id" = LineId, Path, description = "The line."),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version to change."),
     ),
-    responses((status = 200, body = CartView, description = "The cart, without the line."))
+    responses((
+        status = 200,
+        body = CartView,
+        description = "The cart, without the line.",
+        headers(("ETag" = String, description = "The version, and what it costs now."))
+    ))
 )]
 pub(crate) async fn handler(
     State(carts): State<CartService>,

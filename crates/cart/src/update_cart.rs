@@ -98,9 +98,17 @@ fn check_codes(codes: &[String], violations: &mut Violations) {
 #[utoipa::path(
     patch,
     path = "/v1/carts/{id}",
-    params(("id" = CartId, Path, description = "The cart.")),
+    params(
+        ("id" = CartId, Path, description = "The cart."),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version to change."),
+    ),
     request_body = Details,
-    responses((status = 200, body = CartView, description = "The cart, changed."))
+    responses((
+        status = 200,
+        body = CartView,
+        description = "The cart, changed.",
+        headers(("ETag" = String, description = "The version, and what it costs now."))
+    ))
 )]
 pub(crate) async fn handler(
     State(carts): State<CartService>,
