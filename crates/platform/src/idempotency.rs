@@ -6,8 +6,8 @@
 //! key.
 
 use axum::extract::FromRequestParts;
-use http::HeaderName;
 use http::request::Parts;
+use http::{HeaderName, HeaderValue};
 use kernel::problem::codes;
 use kernel::{Caller, Code, Fault, Kind, Problem, Timestamp};
 use ring::digest;
@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::db::{DbError, Tx};
 use crate::http::route::Operator;
 use crate::http::{ApiError, CallerOf, Reply};
-use crate::{params, sql};
+use crate::{from_row, params, sql};
 
 /// The header that carries the key.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -170,10 +170,10 @@ impl IdempotentRequest {
         let Some(scope) = &self.scope else {
             return Ok(None);
         };
-        let kept: Option<(Vec<u8>, u16, String)> = tx
+        let kept: Option<Kept> = tx
             .one(
                 sql!(
-                    "SELECT fingerprint, status, body FROM idempotency
+                    "SELECT fingerprint, status, etag, location, body FROM idempotency
                      WHERE owner = $1 AND scope = $2"
                 ),
                 params![self.owner, scope],
@@ -181,10 +181,8 @@ impl IdempotentRequest {
             .await?;
         match kept {
             None => Ok(None),
-            Some((fingerprint, ..)) if fingerprint != self.fingerprint => {
-                Err(IdempotencyError::Reused)
-            }
-            Some((_, status, body)) => Ok(Some(Reply::replay(status, body))),
+            Some(kept) if kept.fingerprint != self.fingerprint => Err(IdempotencyError::Reused),
+            Some(kept) => Ok(Some(kept.reply())),
         }
     }
 
@@ -195,17 +193,21 @@ impl IdempotentRequest {
             return Ok(());
         };
         let body = String::from_utf8_lossy(&reply.body).into_owned();
+        let etag = reply.etag.as_ref().and_then(|etag| etag.to_str().ok());
         let kept = tx
             .exec(
                 sql!(
-                    "INSERT INTO idempotency (owner, scope, fingerprint, status, body, created_at)
-                     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING"
+                    "INSERT INTO idempotency (owner, scope, fingerprint, status, etag, location,
+                                              body, created_at)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING"
                 ),
                 params![
                     self.owner,
                     scope,
                     self.fingerprint,
                     reply.status.as_u16(),
+                    etag,
+                    reply.location,
                     body,
                     tx.sources().now()
                 ],
@@ -231,6 +233,32 @@ impl IdempotentRequest {
     /// Caller, operation and key; `None` without a key.
     pub fn scope(&self) -> Option<&str> {
         self.scope.as_deref()
+    }
+}
+
+/// An answer, as it is kept.
+struct Kept {
+    fingerprint: Vec<u8>,
+    status: u16,
+    etag: Option<String>,
+    location: Option<String>,
+    body: String,
+}
+
+from_row!(Kept {
+    fingerprint,
+    status,
+    etag,
+    location,
+    body
+});
+
+impl Kept {
+    fn reply(self) -> Reply {
+        let mut reply = Reply::replay(self.status, self.body);
+        reply.etag = self.etag.and_then(|etag| HeaderValue::try_from(etag).ok());
+        reply.location = self.location;
+        reply
     }
 }
 

@@ -51,6 +51,8 @@ CREATE TABLE idempotency (
     scope text NOT NULL,
     fingerprint bytea NOT NULL,
     status bigint NOT NULL,
+    etag text,
+    location text,
     body text NOT NULL,
     created_at timestamptz NOT NULL,
     PRIMARY KEY (owner, scope)

@@ -51,6 +51,8 @@ CREATE TABLE idempotency (
     scope TEXT NOT NULL,
     fingerprint BLOB NOT NULL,
     status INTEGER NOT NULL,
+    etag TEXT,
+    location TEXT,
     body TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     PRIMARY KEY (owner, scope)

@@ -19,8 +19,8 @@ pub struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) body: Bytes,
     pub(crate) replayed: bool,
-    etag: Option<ETag>,
-    location: Option<String>,
+    pub(crate) etag: Option<HeaderValue>,
+    pub(crate) location: Option<String>,
     cache: HeaderValue,
 }
 
@@ -87,7 +87,7 @@ impl Reply {
     /// The same answer, naming the version of what it shows.
     pub fn tagged(self, etag: ETag) -> Self {
         Self {
-            etag: Some(etag),
+            etag: Some(etag.header()),
             ..self
         }
     }
@@ -144,7 +144,7 @@ impl IntoResponse for Reply {
         }
         headers.insert(CACHE_CONTROL, self.cache);
         if let Some(etag) = self.etag {
-            headers.insert(ETAG, etag.header());
+            headers.insert(ETAG, etag);
         }
         if let Some(location) = self
             .location
