@@ -71,6 +71,9 @@ async fn a_repeated_request_adds_once() {
     let again = add(1).await;
     assert_eq!(again.header("idempotent-replayed"), Some("true"));
     assert_eq!((first.status, &first.bytes), (again.status, &again.bytes));
+    for header in ["etag", "location"] {
+        assert_eq!(first.header(header), again.header(header), "{header}");
+    }
     add(2).await.problem(422, "idempotency.key_reused");
     let read = shop.client().get(path(&cart)).await.expect(200);
     assert_eq!(quantities(&read), [(mug.variant_id, 1)]);

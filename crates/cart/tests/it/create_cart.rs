@@ -114,6 +114,9 @@ async fn the_same_key_creates_one_cart() {
     let again = post(body).await;
     assert_eq!(again.header("idempotent-replayed"), Some("true"));
     assert_eq!((first.status, &first.bytes), (again.status, &again.bytes));
+    for header in ["etag", "location"] {
+        assert_eq!(first.header(header), again.header(header), "{header}");
+    }
     let other = post(json!({"currency": "EUR"})).await;
     other.problem(422, "idempotency.key_reused");
     let other_guest = shop.client().post("/v1/carts", json!({"currency": "EUR"}));
