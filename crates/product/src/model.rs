@@ -24,7 +24,7 @@ kernel::text_enum! {
 }
 
 /// A product. Its JSON is what clients get and, but for what depends on stock, what is kept; see
-/// [`document`](crate::document).
+/// [`document`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Product {
     pub(crate) id: ProductId,

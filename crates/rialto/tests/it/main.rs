@@ -5,6 +5,7 @@ mod access;
 mod boot;
 mod configuration;
 mod dependencies;
+mod document;
 mod doctor;
 mod events;
 mod limits;

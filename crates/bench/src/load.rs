@@ -9,27 +9,31 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// One HTTP/1.1 connection that is kept.
-pub struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
     host: String,
 }
 
 /// An answer, as far as a load test looks.
-pub struct Answer<'a> {
-    pub status: u16,
-    pub body: &'a [u8],
+pub(crate) struct Answer<'a> {
+    pub(crate) status: u16,
+    pub(crate) body: &'a [u8],
 }
 
 impl Connection {
-    pub async fn open(address: SocketAddr) -> anyhow::Result<Self> {
+    pub(crate) async fn open(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await.context("connecting")?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::with_capacity(64 * 1024), host: address.to_string() })
+        Ok(Self {
+            stream,
+            buffer: Vec::with_capacity(64 * 1024),
+            host: address.to_string(),
+        })
     }
 
     /// Sends a request and reads the whole answer.
-    pub async fn send(
+    pub(crate) async fn send(
         &mut self,
         method: &str,
         path: &str,
@@ -51,13 +55,13 @@ impl Connection {
     }
 
     /// Sends a request that was put together before.
-    pub async fn send_prepared(&mut self, request: &[u8]) -> anyhow::Result<Answer<'_>> {
+    pub(crate) async fn send_prepared(&mut self, request: &[u8]) -> anyhow::Result<Answer<'_>> {
         self.stream.write_all(request).await?;
         self.receive().await
     }
 
     /// A request without a body, put together.
-    pub fn prepare(&self, path: &str) -> Vec<u8> {
+    pub(crate) fn prepare(&self, path: &str) -> Vec<u8> {
         format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", self.host).into_bytes()
     }
 
@@ -71,7 +75,10 @@ impl Connection {
             }
         };
         let text = std::str::from_utf8(&self.buffer[..head])?;
-        let status: u16 = text.get(9..12).and_then(|code| code.parse().ok()).context("a status")?;
+        let status: u16 = text
+            .get(9..12)
+            .and_then(|code| code.parse().ok())
+            .context("a status")?;
         let length = match header(text, "content-length") {
             Some(length) => length.parse::<usize>()?,
             None if status == 204 || status == 304 => 0,
@@ -81,12 +88,17 @@ impl Connection {
             let read = self.stream.read_buf(&mut self.buffer).await?;
             ensure!(read > 0, "the server closed the connection within a body");
         }
-        Ok(Answer { status, body: &self.buffer[head..head + length] })
+        Ok(Answer {
+            status,
+            body: &self.buffer[head..head + length],
+        })
     }
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+    haystack
+        .windows(needle.len())
+        .position(|window| window == needle)
 }
 
 fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
@@ -97,61 +109,85 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// The text of a string field in a flat place of a JSON body, found without parsing it all.
-pub fn text_field<'a>(body: &'a [u8], field: &str) -> anyhow::Result<&'a str> {
+pub(crate) fn text_field<'a>(body: &'a [u8], field: &str) -> anyhow::Result<&'a str> {
     let text = std::str::from_utf8(body)?;
     let key = format!("\"{field}\":\"");
-    let start = text.find(&key).with_context(|| format!("no {field} in {text}"))? + key.len();
+    let start = text
+        .find(&key)
+        .with_context(|| format!("no {field} in {text}"))?
+        + key.len();
     let end = text[start..].find('"').context("an unfinished string")?;
     Ok(&text[start..start + end])
 }
 
 /// What a run measured.
 #[derive(Debug, Clone)]
-pub struct Measured {
+pub(crate) struct Measured {
     /// Things done.
-    pub count: u64,
+    pub(crate) count: u64,
     /// How long it took.
-    pub took: Duration,
+    pub(crate) took: Duration,
     /// How long each took, sorted, in microseconds.
-    pub micros: Vec<u32>,
+    pub(crate) micros: Vec<u32>,
 }
 
 impl Measured {
     /// Things done in a second.
-    pub fn rate(&self) -> u64 {
+    pub(crate) fn rate(&self) -> u64 {
         let micros = self.took.as_micros().max(1);
         u64::try_from(u128::from(self.count) * 1_000_000 / micros).unwrap_or(u64::MAX)
     }
 
     /// The time within which `percent` of them were done, in microseconds.
-    pub fn percentile(&self, percent: usize) -> u32 {
+    pub(crate) fn percentile(&self, percent: usize) -> u32 {
         let last = self.micros.len().saturating_sub(1);
         let index = (self.micros.len() * percent / 100).min(last);
         self.micros.get(index).copied().unwrap_or(0)
     }
 }
 
-/// Runs `work` over and over on `connections` connections for `duration`; each run is one thing.
-pub async fn run<W>(connections: usize, duration: Duration, work: W) -> anyhow::Result<Measured>
+/// Runs `work` over and over on each of the connections for `duration`; each run is one thing. It
+/// gets the connection, its number, and how often it was run on it before.
+pub(crate) async fn run<W>(
+    connections: &mut [Connection],
+    duration: Duration,
+    work: W,
+) -> anyhow::Result<Measured>
 where
-    W: AsyncFn(usize, u64) -> anyhow::Result<()>,
+    W: AsyncFn(&mut Connection, usize, u64) -> anyhow::Result<()>,
 {
     let started = Instant::now();
     let work = &work;
-    let loops = (0..connections).map(|connection| async move {
-        let mut micros = Vec::with_capacity(100_000);
-        let mut round = 0;
-        while started.elapsed() < duration {
-            let begun = Instant::now();
-            work(connection, round).await?;
-            micros.push(u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX));
-            round += 1;
-        }
-        Ok::<_, anyhow::Error>(micros)
-    });
+    let loops = connections
+        .iter_mut()
+        .enumerate()
+        .map(|(number, connection)| async move {
+            let mut micros = Vec::with_capacity(100_000);
+            let mut round = 0;
+            while started.elapsed() < duration {
+                let begun = Instant::now();
+                work(connection, number, round).await?;
+                micros.push(u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX));
+                round += 1;
+            }
+            Ok::<_, anyhow::Error>(micros)
+        });
     let micros = futures_util::future::try_join_all(loops).await?;
     let took = started.elapsed();
     let mut micros: Vec<u32> = micros.into_iter().flatten().collect();
     micros.sort_unstable();
-    Ok(Measured { count: micros.len() as u64, took, micros })
+    Ok(Measured {
+        count: micros.len() as u64,
+        took,
+        micros,
+    })
+}
+
+/// As many connections as the load comes on.
+pub(crate) async fn connect(
+    address: SocketAddr,
+    connections: usize,
+) -> anyhow::Result<Vec<Connection>> {
+    let opening = (0..connections).map(|_| Connection::open(address));
+    futures_util::future::try_join_all(opening).await
 }

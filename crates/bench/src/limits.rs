@@ -1,7 +1,6 @@
 //! What the machine and the engines can do at all, measured in the same run: the scale that the
 //! shop's own figures are read on.
 
-use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -14,9 +13,12 @@ use super::load::{self, Connection};
 use super::process::{free_port, pause};
 use super::scenarios::CONNECTIONS;
 
-/// Serves a small JSON answer and nothing else: `xtask hello ADDRESS`, a process of its own.
-pub fn hello(address: SocketAddr) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+/// Serves a small JSON answer and nothing else: `rialto-bench --hello ADDRESS`, a process of its
+/// own.
+pub(crate) fn hello(address: SocketAddr) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let answer = || std::future::ready(([("content-type", "application/json")], "{\"a\":1}"));
         let listener = tokio::net::TcpListener::bind(address).await?;
@@ -35,18 +37,18 @@ impl Drop for Hello {
 }
 
 /// Small JSON answers per second of an axum server without anything around it.
-pub async fn bare_http(duration: Duration) -> anyhow::Result<u64> {
+pub(crate) async fn bare_http(duration: Duration) -> anyhow::Result<u64> {
     let address = free_port()?;
     let program = std::env::current_exe()?;
-    let child = Command::new(program).arg("hello").arg(address.to_string()).spawn()?;
+    let child = Command::new(program)
+        .arg("--hello")
+        .arg(address.to_string())
+        .spawn()?;
     let _hello = Hello(child);
-    let mut connections = Vec::new();
-    for _ in 0..CONNECTIONS {
-        connections.push(RefCell::new(connect(address).await?));
-    }
-    let request = connections[0].borrow().prepare("/");
-    let measured = load::run(CONNECTIONS, duration, async |connection, _| {
-        let mut connection = connections[connection].borrow_mut();
+    wait_for(address).await?;
+    let mut connections = load::connect(address, CONNECTIONS).await?;
+    let request = connections[0].prepare("/");
+    let measured = load::run(&mut connections, duration, async |connection, _, _| {
         let answer = connection.send_prepared(&request).await?;
         ensure!(answer.status == 200, "answered {}", answer.status);
         Ok(())
@@ -54,19 +56,19 @@ pub async fn bare_http(duration: Duration) -> anyhow::Result<u64> {
     Ok(measured.await?.rate())
 }
 
-async fn connect(address: SocketAddr) -> anyhow::Result<Connection> {
+async fn wait_for(address: SocketAddr) -> anyhow::Result<()> {
     for _ in 0..200 {
-        if let Ok(connection) = Connection::open(address).await {
-            return Ok(connection);
+        if Connection::open(address).await.is_ok() {
+            return Ok(());
         }
         pause(Duration::from_millis(10));
     }
-    Connection::open(address).await
+    Connection::open(address).await.map(drop)
 }
 
 /// Transactions of four statements per second that one SQLite connection commits durably, 32 to
 /// a commit, as many as there are connections in the other runs.
-pub fn sqlite_transactions(folder: &Path, duration: Duration) -> anyhow::Result<u64> {
+pub(crate) fn sqlite_transactions(folder: &Path, duration: Duration) -> anyhow::Result<u64> {
     let connection = rusqlite::Connection::open(folder.join("limit.db"))?;
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
@@ -78,7 +80,8 @@ pub fn sqlite_transactions(folder: &Path, duration: Duration) -> anyhow::Result<
         connection.execute_batch("BEGIN IMMEDIATE")?;
         for _ in 0..32 {
             connection.prepare_cached("SAVEPOINT s")?.execute([])?;
-            let mut insert = connection.prepare_cached("INSERT INTO t (n, body) VALUES (?1, ?2)")?;
+            let mut insert =
+                connection.prepare_cached("INSERT INTO t (n, body) VALUES (?1, ?2)")?;
             insert.execute(rusqlite::params![1, body])?;
             let id = connection.last_insert_rowid();
             let mut update = connection.prepare_cached("UPDATE t SET n = n + 1 WHERE id = ?1")?;
@@ -97,19 +100,40 @@ pub fn sqlite_transactions(folder: &Path, duration: Duration) -> anyhow::Result<
 
 /// What pgbench reaches with 32 clients on the same server: selects by key, and transactions of
 /// four statements, per second.
-pub fn pgbench(url: &str, duration: Duration) -> anyhow::Result<(u64, u64)> {
+pub(crate) fn pgbench(
+    programs: &Path,
+    url: &str,
+    duration: Duration,
+) -> anyhow::Result<(u64, u64)> {
     let run = |arguments: &[&str]| -> anyhow::Result<String> {
-        let output = Command::new("pgbench").args(arguments).arg(url).stdin(Stdio::null()).output();
+        let output = Command::new(programs.join("pgbench"))
+            .args(arguments)
+            .arg(url)
+            .stdin(Stdio::null())
+            .output();
         let output = output.context("pgbench comes with PostgreSQL")?;
-        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        ensure!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     };
     run(&["-i", "-q", "-s", "5"])?;
     let seconds = duration.as_secs().max(1).to_string();
-    let common = ["-n", "-M", "prepared", "-c", "32", "-j", "1", "-T", &seconds];
+    let common = [
+        "-n", "-M", "prepared", "-c", "32", "-j", "1", "-T", &seconds,
+    ];
     let tps = |text: String| -> anyhow::Result<u64> {
-        let line = text.lines().find(|line| line.starts_with("tps = ")).context("tps")?;
-        let whole = line.trim_start_matches("tps = ").split('.').next().context("a number")?;
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("tps = "))
+            .context("tps")?;
+        let whole = line
+            .trim_start_matches("tps = ")
+            .split('.')
+            .next()
+            .context("a number")?;
         Ok(whole.parse()?)
     };
     let selects = tps(run(&[&["-S"], common.as_slice()].concat())?)?;

@@ -9,21 +9,30 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 
 /// A running `rialto serve`.
-pub struct Shop {
+pub(crate) struct Shop {
     child: Child,
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     admin: SocketAddr,
     /// From the start of the process to its readiness.
-    pub ready_after: Duration,
+    pub(crate) ready_after: Duration,
 }
 
 impl Shop {
     /// Starts the program on `database` and waits until it is ready.
-    pub fn start(program: &Path, database: &str, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
+    pub(crate) fn start(
+        program: &Path,
+        database: &str,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let (address, admin) = (free_port()?, free_port()?);
         let mut command = Command::new(program);
-        command.arg("serve").arg("--set").arg(format!("database.url={database}"));
-        command.arg("--set").arg(format!("gateway.listen={address}"));
+        command
+            .arg("serve")
+            .arg("--set")
+            .arg(format!("database.url={database}"));
+        command
+            .arg("--set")
+            .arg(format!("gateway.listen={address}"));
         command.arg("--set").arg(format!("admin.listen={admin}"));
         for (key, value) in settings {
             command.arg("--set").arg(format!("{key}={value}"));
@@ -34,7 +43,12 @@ impl Shop {
             .stderr(Stdio::null())
             .spawn()
             .with_context(|| format!("starting {}", program.display()))?;
-        let mut shop = Self { child, address, admin, ready_after: Duration::ZERO };
+        let mut shop = Self {
+            child,
+            address,
+            admin,
+            ready_after: Duration::ZERO,
+        };
         while !shop.is_ready() {
             if started.elapsed() > Duration::from_secs(60) {
                 bail!("the shop is not ready after a minute");
@@ -50,7 +64,9 @@ impl Shop {
 
     fn is_ready(&self) -> bool {
         use std::io::{Read as _, Write as _};
-        let Ok(mut stream) = std::net::TcpStream::connect(self.admin) else { return false };
+        let Ok(mut stream) = std::net::TcpStream::connect(self.admin) else {
+            return false;
+        };
         let request = "GET /health/ready HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
         let mut answer = String::new();
         stream.write_all(request.as_bytes()).is_ok()
@@ -59,15 +75,22 @@ impl Shop {
     }
 
     /// Processor time so far, in milliseconds.
-    pub fn cpu_millis(&self) -> anyhow::Result<u64> {
+    pub(crate) fn cpu_millis(&self) -> anyhow::Result<u64> {
         cpu_millis(self.child.id())
     }
 
     /// Resident memory, in bytes.
-    pub fn memory(&self) -> anyhow::Result<u64> {
+    pub(crate) fn memory(&self) -> anyhow::Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("VmRSS")?;
-        let kib: u64 = line.split_whitespace().nth(1).context("a number")?.parse()?;
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .context("VmRSS")?;
+        let kib: u64 = line
+            .split_whitespace()
+            .nth(1)
+            .context("a number")?
+            .parse()?;
         Ok(kib * 1024)
     }
 }
@@ -80,22 +103,29 @@ impl Drop for Shop {
 }
 
 /// Processor time of a process, in milliseconds.
-pub fn cpu_millis(pid: u32) -> anyhow::Result<u64> {
+pub(crate) fn cpu_millis(pid: u32) -> anyhow::Result<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let fields: Vec<&str> =
-        stat.rsplit_once(')').context("a stat line")?.1.split_whitespace().collect();
+    let fields: Vec<&str> = stat
+        .rsplit_once(')')
+        .context("a stat line")?
+        .1
+        .split_whitespace()
+        .collect();
     let ticks = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
     // Linux counts in hundredths of a second.
     Ok(ticks * 10)
 }
 
 /// A port that was free a moment ago.
-pub fn free_port() -> anyhow::Result<SocketAddr> {
+pub(crate) fn free_port() -> anyhow::Result<SocketAddr> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
 /// Waits for a process that has no way to call.
-#[expect(clippy::disallowed_methods, reason = "the measured process is not ours to wake us")]
-pub fn pause(duration: Duration) {
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the measured process is not ours to wake us"
+)]
+pub(crate) fn pause(duration: Duration) {
     std::thread::sleep(duration);
 }

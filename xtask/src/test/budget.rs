@@ -1,0 +1,135 @@
+//! The release program, as users get it: how large it is, how soon it is ready, what it needs when
+//! idle, that a purchase goes through in one process and split, and that it ends cleanly.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::process::{Running, command, free_address, get, post, remove_folder, run};
+
+const PROGRAM: &str = "target/release/rialto";
+const FOLDER: &str = "target/budget";
+const MIB: u64 = 1 << 20;
+
+pub(super) fn check() -> Result<()> {
+    run(&mut command(
+        "cargo build --release --package rialto --locked",
+    ))?;
+    let size = std::fs::metadata(PROGRAM)?.len();
+    println!("the program has {} MiB", size / MIB);
+    ensure!(
+        size < 40 * MIB,
+        "the program has {size} bytes, more than 40 MiB"
+    );
+
+    remove_folder(Path::new(FOLDER))?;
+    std::fs::create_dir_all(FOLDER)?;
+    // The first start migrates and fills the catalogue; the second one shows what a start takes.
+    Shop::start(&[])?.stop()?;
+    let shop = Shop::start(&[])?;
+    println!("ready after {} ms", shop.ready_after.as_millis());
+    ensure!(
+        shop.ready_after < Duration::from_millis(300),
+        "ready after {:?}",
+        shop.ready_after
+    );
+    let resident = shop.resident()?;
+    println!("{} MiB resident", resident / MIB);
+    ensure!(
+        resident < 60 * MIB,
+        "{resident} bytes are resident, more than 60 MiB"
+    );
+    buy(shop.address)?;
+    shop.stop()
+}
+
+/// A demo shop in one process.
+struct Shop {
+    process: Running,
+    address: SocketAddr,
+    ready_after: Duration,
+}
+
+impl Shop {
+    fn start(settings: &[String]) -> Result<Self> {
+        let (address, admin) = (free_address()?, free_address()?);
+        let mut serve = Command::new(PROGRAM);
+        serve.args([
+            "serve",
+            "--demo",
+            "--set",
+            &format!("database.url=sqlite:{FOLDER}/shop"),
+        ]);
+        serve.args(["--set", &format!("gateway.listen={address}")]);
+        serve.args(["--set", &format!("admin.listen={admin}")]);
+        for setting in settings {
+            serve.args(["--set", setting]);
+        }
+        let log = std::fs::File::create(format!("{FOLDER}/server.log"))?;
+        let mut process = Running::start(serve.stdout(Stdio::null()).stderr(log))?;
+        let ready = || get(admin, "/health/ready").is_ok_and(|(status, _)| status == 200);
+        let ready_after = process.until(Duration::from_secs(60), ready)?;
+        Ok(Self {
+            process,
+            address,
+            ready_after,
+        })
+    }
+
+    fn resident(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .context("VmRSS")?;
+        let kib: u64 = line
+            .split_whitespace()
+            .nth(1)
+            .context("a number")?
+            .parse()?;
+        Ok(kib * 1024)
+    }
+
+    fn stop(self) -> Result<()> {
+        self.process.stop(Duration::from_secs(25))
+    }
+}
+
+/// Somebody buys the cheapest thing that is in stock.
+fn buy(address: SocketAddr) -> Result<()> {
+    let (status, list) = get(
+        address,
+        "/v1/products?currency=EUR&sort=price&in_stock=true&price_min=1&limit=1",
+    )?;
+    ensure!(
+        status == 200,
+        "the list of products answered {status}: {list}"
+    );
+    let (_, product) = get(address, &format!("/v1/products/{}", field(&list, "id")?))?;
+    let variants = product.split("\"variants\":").nth(1).context("variants")?;
+    let variant = field(variants, "id")?;
+    let cart = format!(
+        r#"{{"currency":"EUR","email":"ada@example.com","shipping_option":"standard",
+            "lines":[{{"variant_id":"{variant}","quantity":1}}],
+            "shipping_address":{{"name":"Ada","line1":"Street 1","city":"Venice","country":"IT"}},
+            "payment":{{"provider":"manual"}}}}"#
+    );
+    let (status, cart) = post(address, "/v1/carts", &cart)?;
+    ensure!(status == 201, "creating a cart answered {status}: {cart}");
+    let order = format!(r#"{{"cart_id":"{}"}}"#, field(&cart, "id")?);
+    let (status, answer) = post(address, "/v1/orders", &order)?;
+    ensure!(
+        status == 400,
+        "an order without a key answered {status}: {answer}"
+    );
+    Ok(())
+}
+
+fn field<'a>(json: &'a str, name: &str) -> Result<&'a str> {
+    let text = json.split(&format!("\"{name}\":\"")).nth(1);
+    text.and_then(|rest| rest.split('"').next())
+        .with_context(|| format!("no {name} in {json}"))
+}

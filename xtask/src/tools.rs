@@ -1,0 +1,45 @@
+//! Programs that checking Rialto takes, installed below `target/tools` at the versions named here.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::process::{command, install_package, output, run};
+
+const FOLDER: &str = "target/tools";
+
+/// A cargo command from crates.io, such as `cargo-deny`; its path.
+pub(crate) fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
+    let folder = Path::new(FOLDER).join(format!("{name}-{version}"));
+    let program = folder.join("bin").join(name);
+    if !program.exists() {
+        println!("installing {name} {version}");
+        // Without optimisation it is there sooner, and it runs for a second.
+        run(command(&format!(
+            "cargo install --quiet --locked --debug {name}@{version} --root"
+        ))
+        .arg(&folder)
+        .env("CARGO_TARGET_DIR", "target/tools/build"))?;
+    }
+    Ok(program.canonicalize()?)
+}
+
+/// A program from PyPI in a virtual environment of its own; its path.
+pub(crate) fn python_tool(name: &str, version: &str) -> Result<PathBuf> {
+    let folder = Path::new(FOLDER).join(format!("{name}-{version}"));
+    let program = folder.join("bin").join(name);
+    if !program.exists() {
+        println!("installing {name} {version}");
+        let has_venv =
+            |mut python: Command| output(python.args(["-c", "import ensurepip"])).is_ok();
+        if !has_venv(Command::new("python3")) {
+            install_package("python3-venv", "Python with venv")?;
+        }
+        run(command("python3 -m venv").arg(&folder))?;
+        let pip = folder.join("bin/pip");
+        let wanted = format!("{name}=={version}");
+        run(Command::new(pip).args(["install", "--quiet", &wanted]))?;
+    }
+    Ok(program.canonicalize()?)
+}
