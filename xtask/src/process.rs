@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -152,15 +153,17 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
     )
 }
 
-/// A `POST` of JSON over plain HTTP, under an idempotency key; the status and the body.
+/// A `POST` of JSON over plain HTTP, each under an idempotency key of its own; the status and the
+/// body.
 pub(crate) fn post(address: SocketAddr, path: &str, json: &str) -> Result<(u16, String)> {
-    let length = json.len();
+    static POSTED: AtomicU32 = AtomicU32::new(0);
+    let (number, length) = (POSTED.fetch_add(1, Ordering::Relaxed), json.len());
     exchange(
         address,
         &format!(
             "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
              content-type: application/json\r\ncontent-length: {length}\r\n\
-             idempotency-key: the-key-of-{length}-{path}\r\n\r\n{json}"
+             idempotency-key: xtask-request-{number}\r\n\r\n{json}"
         ),
     )
 }
@@ -188,4 +191,21 @@ pub(crate) fn remove_folder(folder: &Path) -> Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// The first text field called `name` in JSON that a program of ours wrote.
+pub(crate) fn field<'a>(json: &'a str, name: &str) -> Result<&'a str> {
+    let text = json.split(&format!("\"{name}\":\"")).nth(1);
+    text.and_then(|rest| rest.split('"').next())
+        .with_context(|| format!("no {name} in {json}"))
+}
+
+/// A cart with everything that an order needs.
+pub(crate) fn full_cart(variant: &str) -> String {
+    format!(
+        r#"{{"currency":"EUR","email":"ada@example.com","shipping_option":"standard",
+            "lines":[{{"variant_id":"{variant}","quantity":1}}],
+            "shipping_address":{{"name":"Ada","line1":"Street 1","city":"Venice","country":"IT"}},
+            "payment":{{"provider":"test","token":"tok_ok"}}}}"#
+    )
 }

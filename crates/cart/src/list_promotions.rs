@@ -18,6 +18,7 @@ use crate::{CartError, CartService, store};
 pub(crate) struct ListPromotions {
     /// How many at the most.
     #[serde(default)]
+    #[param(inline)]
     limit: Limit,
     /// Where the page starts: the `next_cursor` of the one before.
     cursor: Option<Cursor>,

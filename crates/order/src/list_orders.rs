@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use axum::extract::State;
 use contracts::order::{OrderId, OrderState};
-use kernel::{Caller, Cursor, CustomerId, Page, Timestamp, Validate, Violations};
+use kernel::{Caller, Cursor, CustomerId, Limit, Page, Timestamp, Validate, Violations};
 use platform::http::{ApiError, CallerOf, Query, Reply};
 use platform::idempotency::bad_cursor;
 use serde::Deserialize;
@@ -21,25 +21,15 @@ pub(crate) struct ListOrders {
     /// Only those in this state; for staff.
     state: Option<OrderState>,
     /// How many at the most.
-    #[serde(default = "default_limit")]
-    #[param(minimum = 1, maximum = 100, default = 20)]
-    limit: u16,
+    #[serde(default)]
+    #[param(inline)]
+    limit: Limit,
     /// Where the page starts: the `next_cursor` of the one before.
     cursor: Option<Cursor>,
 }
 
-fn default_limit() -> u16 {
-    20
-}
-
 impl Validate for ListOrders {
-    fn validate(&self, violations: &mut Violations) {
-        violations.require(
-            (1..=100).contains(&self.limit),
-            "limit",
-            "expected 1 to 100",
-        );
-    }
+    fn validate(&self, _: &mut Violations) {}
 }
 
 /// A page of orders, the youngest first.
@@ -77,7 +67,7 @@ impl OrderService {
             .map(|cursor| cursor.key::<Key>(&filter))
             .transpose();
         let after = after.map_err(bad_cursor)?;
-        let limit = usize::from(query.limit);
+        let limit = query.limit;
         let page = match caller.customer() {
             Some(customer) => {
                 let page = self.customer_page(customer, after, limit).await?;
@@ -88,10 +78,11 @@ impl OrderService {
                 }
             }
             None => {
-                let extra = i64::from(query.limit) + 1;
                 let tx = self.db.read().await?;
-                let rows = store::page(&tx, query.state, after, extra).await?;
-                Page::of(rows, limit, &filter, |order| (order.created_at, order.id))
+                let rows = store::page(&tx, query.state, after, limit.rows()).await?;
+                Page::of(rows, limit.get(), &filter, |order| {
+                    (order.created_at, order.id)
+                })
             }
         };
         let items: Vec<OrderView<'_>> = page.items.iter().map(OrderView::from).collect();
@@ -106,13 +97,12 @@ impl OrderService {
         &self,
         customer: CustomerId,
         after: Option<Key>,
-        limit: usize,
+        limit: Limit,
     ) -> Result<(Vec<Order>, Option<Key>), OrderError> {
         let tx = self.db.read().await?;
-        let extra = i64::try_from(limit).unwrap_or(100) + 1;
-        let mut keys = store::customer_page(&tx, customer, after, extra).await?;
-        let more = keys.len() > limit;
-        keys.truncate(limit);
+        let mut keys = store::customer_page(&tx, customer, after, limit.rows()).await?;
+        let more = keys.len() > limit.get();
+        keys.truncate(limit.get());
         let ids: Vec<OrderId> = keys.iter().map(|key| key.1).collect();
         let found = store::orders(&tx, &ids).await?;
         let mut found: HashMap<OrderId, Order> =

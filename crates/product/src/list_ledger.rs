@@ -25,6 +25,7 @@ kernel::id_type!(
 pub(crate) struct ListLedger {
     /// How many at the most.
     #[serde(default)]
+    #[param(inline)]
     limit: Limit,
     /// Where the page starts: the `next_cursor` of the one before.
     cursor: Option<Cursor>,

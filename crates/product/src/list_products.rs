@@ -51,10 +51,11 @@ pub(crate) struct ListProducts {
     #[param(default = "active")]
     status: ProductStatus,
     #[serde(default = "newest")]
-    #[param(default = "newest")]
+    #[param(inline, default = "newest")]
     sort: Sort,
     /// How many at the most.
     #[serde(default)]
+    #[param(inline)]
     limit: Limit,
     /// Where the page starts: the `next_cursor` of the one before.
     cursor: Option<Cursor>,
