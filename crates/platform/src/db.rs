@@ -102,9 +102,12 @@ impl Db {
         metrics: DbMetrics,
     ) -> Result<Self, DbError> {
         let engine = match &settings.url {
-            DatabaseUrl::Sqlite(folder) => {
-                Engine::Sqlite(Arc::new(sqlite::Sqlite::open(folder, role, settings)?))
-            }
+            DatabaseUrl::Sqlite(folder) => Engine::Sqlite(Arc::new(sqlite::Sqlite::open(
+                folder,
+                role,
+                settings,
+                metrics.commits.clone(),
+            )?)),
             DatabaseUrl::Postgres(config) => Engine::Postgres(Arc::new(
                 postgres::Postgres::open(config, role, settings).await?,
             )),

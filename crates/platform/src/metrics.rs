@@ -72,6 +72,13 @@ pub struct ConsumerLabels {
     pub outcome: &'static str,
 }
 
+/// Labels of what a consumer does with all events.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ListenerLabels {
+    /// The consumer.
+    pub consumer: &'static str,
+}
+
 /// Labels of a look-up in a cache.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct CacheLabels {
@@ -99,12 +106,26 @@ pub struct Metrics {
     pub call_failures: Family<CallLabels, Counter>,
     /// Statements by role.
     pub db_statements: Family<RoleLabels, Counter>,
+    /// Transactions by role.
+    pub db_transactions: Family<RoleLabels, Counter>,
+    /// Commits by role: fewer than transactions where several share one.
+    pub db_commits: Family<RoleLabels, Counter>,
+    /// Transactions that wait for the writer, or for a connection of the pool.
+    pub db_waiting: Family<RoleLabels, Gauge>,
+    /// Transactions that run: connections of the pool that are in use.
+    pub db_running: Family<RoleLabels, Gauge>,
     /// Events in the outbox that were not sent yet.
     pub outbox_pending: Family<RoleLabels, Gauge>,
     /// Age of the oldest event that was not sent yet, in milliseconds.
     pub outbox_age: Family<RoleLabels, Gauge>,
     /// Events by consumer and outcome.
     pub events: Family<ConsumerLabels, Counter>,
+    /// From when something happened until a consumer had handled it, in seconds.
+    pub event_lag: Family<ListenerLabels, Histogram, fn() -> Histogram>,
+    /// Attempts at instances of a role in other processes that came to no answer.
+    pub peer_failures: Family<RoleLabels, Counter>,
+    /// How often such an instance was left out for a while because it kept failing.
+    pub peer_ejections: Family<RoleLabels, Counter>,
     /// Look-ups by cache and outcome.
     pub cache: Family<CacheLabels, Counter>,
     /// Requests refused by a limit.
@@ -125,9 +146,16 @@ impl Metrics {
             call_duration: Family::new_with_constructor(seconds),
             call_failures: Family::default(),
             db_statements: Family::default(),
+            db_transactions: Family::default(),
+            db_commits: Family::default(),
+            db_waiting: Family::default(),
+            db_running: Family::default(),
             outbox_pending: Family::default(),
             outbox_age: Family::default(),
             events: Family::default(),
+            event_lag: Family::new_with_constructor(seconds),
+            peer_failures: Family::default(),
+            peer_ejections: Family::default(),
             cache: Family::default(),
             rate_limited: Counter::default(),
             shed: Counter::default(),
@@ -170,6 +198,22 @@ impl Metrics {
         );
         r.register("db_statements", "Statements", self.db_statements.clone());
         r.register(
+            "db_transactions",
+            "Transactions",
+            self.db_transactions.clone(),
+        );
+        r.register("db_commits", "Commits", self.db_commits.clone());
+        r.register(
+            "db_waiting",
+            "Transactions that wait for a connection",
+            self.db_waiting.clone(),
+        );
+        r.register(
+            "db_running",
+            "Transactions that run",
+            self.db_running.clone(),
+        );
+        r.register(
             "outbox_pending",
             "Events not sent yet",
             self.outbox_pending.clone(),
@@ -183,6 +227,21 @@ impl Metrics {
             "events",
             "Events by consumer and outcome",
             self.events.clone(),
+        );
+        r.register(
+            "event_lag_seconds",
+            "From the event to its handling",
+            self.event_lag.clone(),
+        );
+        r.register(
+            "peer_failures",
+            "Attempts at other processes without an answer",
+            self.peer_failures.clone(),
+        );
+        r.register(
+            "peer_ejections",
+            "Instances that were left out for a while",
+            self.peer_ejections.clone(),
         );
         r.register("cache_lookups", "Look-ups in caches", self.cache.clone());
         r.register(
@@ -199,11 +258,13 @@ impl Metrics {
 
     /// What the database of `role` counts.
     pub fn db(&self, role: &'static str) -> DbMetrics {
+        let labels = RoleLabels { role };
         DbMetrics {
-            statements: self
-                .db_statements
-                .get_or_create(&RoleLabels { role })
-                .clone(),
+            statements: self.db_statements.get_or_create(&labels).clone(),
+            transactions: self.db_transactions.get_or_create(&labels).clone(),
+            commits: self.db_commits.get_or_create(&labels).clone(),
+            waiting: self.db_waiting.get_or_create(&labels).clone(),
+            running: self.db_running.get_or_create(&labels).clone(),
         }
     }
 
@@ -234,6 +295,44 @@ impl fmt::Debug for Metrics {
 pub struct DbMetrics {
     /// Statements.
     pub statements: Counter,
+    /// Transactions.
+    pub transactions: Counter,
+    /// Commits.
+    pub commits: Counter,
+    /// Transactions that wait for a connection.
+    pub waiting: Gauge,
+    /// Transactions that run.
+    pub running: Gauge,
+}
+
+impl DbMetrics {
+    /// A transaction that waits for a connection, until it [runs](Stage::runs) or is given up.
+    pub(crate) fn transaction(&self) -> Stage {
+        self.transactions.inc();
+        Stage::of(&self.waiting)
+    }
+}
+
+/// How far a transaction is: counts it where it is, and nowhere once it is dropped.
+#[derive(Debug)]
+pub(crate) struct Stage(Gauge);
+
+impl Stage {
+    fn of(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+
+    /// It has its connection.
+    pub(crate) fn runs(self, metrics: &DbMetrics) -> Self {
+        Self::of(&metrics.running)
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 /// Processor time and memory of this process, where `/proc` tells.

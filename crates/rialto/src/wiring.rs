@@ -300,6 +300,7 @@ impl Wiring<'_> {
             key,
             self.hooks.sources.clone(),
             settings,
+            self.metrics,
         )
     }
 

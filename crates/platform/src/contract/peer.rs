@@ -16,10 +16,12 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kernel::problem::codes;
 use kernel::{Kind, Problem, Sources};
 use parking_lot::Mutex;
+use prometheus_client::metrics::counter::Counter;
 
 use super::peer_key::{PROOF, PeerKey};
 use crate::context::RequestContext;
 use crate::http::entry::{DEADLINE, TRACEPARENT};
+use crate::metrics::{Metrics, RoleLabels};
 
 /// How calls to other processes behave.
 #[derive(Debug, Clone)]
@@ -58,6 +60,8 @@ struct Instance {
     authority: Authority,
     failures: AtomicUsize,
     out_until: Mutex<Option<std::time::Instant>>,
+    failed: Counter,
+    ejected: Counter,
 }
 
 /// A call that did not come to an answer.
@@ -75,7 +79,9 @@ impl Peer {
         key: PeerKey,
         sources: Sources,
         settings: PeerSettings,
+        metrics: &Metrics,
     ) -> Arc<Self> {
+        let labels = RoleLabels { role };
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(Duration::from_secs(2)));
@@ -91,6 +97,8 @@ impl Peer {
                 authority,
                 failures: AtomicUsize::new(0),
                 out_until: Mutex::default(),
+                failed: metrics.peer_failures.get_or_create(&labels).clone(),
+                ejected: metrics.peer_ejections.get_or_create(&labels).clone(),
             })
             .collect();
         let next = AtomicUsize::new(0);
@@ -272,7 +280,9 @@ impl Peer {
 
 impl Instance {
     fn failed(&self) {
+        self.failed.inc();
         if self.failures.fetch_add(1, Ordering::Relaxed) + 1 >= FAILURES {
+            self.ejected.inc();
             *self.out_until.lock() = Some(std::time::Instant::now() + LEFT_OUT);
         }
     }

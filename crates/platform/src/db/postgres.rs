@@ -85,11 +85,17 @@ impl Postgres {
         Fut: Future<Output = Result<T, E>>,
         E: From<DbError>,
     {
+        let waits = shared.metrics.transaction();
         let transaction = Arc::new(self.begin().await?);
+        let _runs = waits.runs(&shared.metrics);
+        let commits = shared.metrics.commits.clone();
         let tx = Tx::new(tx::Engine::PostgresWrite(transaction.clone()), shared);
         let outcome = tx.outcome();
         let result = match outcome.check(work(tx).await) {
-            Ok(value) => transaction.commit().await.map(|()| value).map_err(E::from),
+            Ok(value) => {
+                commits.inc();
+                transaction.commit().await.map(|()| value).map_err(E::from)
+            }
             // Dropping the transaction undoes it.
             Err(error) => Err(error),
         };

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use kernel::Scalar;
 use parking_lot::{Mutex, MutexGuard};
+use prometheus_client::metrics::counter::Counter;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, OpenFlags, Statement};
 use tokio::sync::oneshot;
@@ -40,14 +41,19 @@ type Job = Box<dyn FnOnce(&Arc<Mutex<Connection>>) -> Reply + Send>;
 type Reply = Box<dyn FnOnce(Result<(), DbError>) + Send>;
 
 impl Sqlite {
-    pub(super) fn open(folder: &Path, role: &str, settings: &DbSettings) -> Result<Self, DbError> {
+    pub(super) fn open(
+        folder: &Path,
+        role: &str,
+        settings: &DbSettings,
+        commits: Counter,
+    ) -> Result<Self, DbError> {
         std::fs::create_dir_all(folder).map_err(|error| DbError::Unreachable(Arc::new(error)))?;
         let path = file(folder, role);
         let connection = connect(&path)?;
         let (queue, jobs) = sync_channel(settings.queue);
         let writer = std::thread::Builder::new()
             .name(format!("{role}-writer"))
-            .spawn(move || write_loop(&Arc::new(Mutex::new(connection)), &jobs))
+            .spawn(move || write_loop(&Arc::new(Mutex::new(connection)), &jobs, &commits))
             .map_err(|error| DbError::Unreachable(Arc::new(error)))?;
         Ok(Self {
             path,
@@ -90,10 +96,12 @@ impl Sqlite {
         let (answer, answered) = oneshot::channel();
         let context = RequestContext::current();
         let span = tracing::Span::current();
+        let waits = shared.metrics.transaction();
         let job: Job = Box::new(move |connection| {
             let _entered = span.enter();
-            let tx =
-                Tx::new(tx::Engine::SqliteWrite(connection.clone()), shared).in_context(context);
+            let _runs = waits.runs(&shared.metrics);
+            let tx = Tx::new(tx::Engine::SqliteWrite(connection.clone()), shared.clone())
+                .in_context(context);
             let outcome = tx.outcome();
             let result = in_savepoint(connection, || outcome.check(run_now(work(tx))));
             Box::new(move |committed| {
@@ -148,7 +156,7 @@ fn connect(path: &Path) -> Result<Connection, DbError> {
 }
 
 /// Transactions that arrive while one group commits form the next group.
-fn write_loop(connection: &Arc<Mutex<Connection>>, jobs: &Receiver<Job>) {
+fn write_loop(connection: &Arc<Mutex<Connection>>, jobs: &Receiver<Job>, commits: &Counter) {
     while let Ok(first) = jobs.recv() {
         let begun = control(&connection.lock(), "BEGIN IMMEDIATE");
         let mut replies = Vec::new();
@@ -169,6 +177,9 @@ fn write_loop(connection: &Arc<Mutex<Connection>>, jobs: &Receiver<Job>) {
                 let _ = control(&connection, "ROLLBACK");
             })
         });
+        if committed.is_ok() {
+            commits.inc();
+        }
         for reply in replies {
             reply(committed.clone());
         }

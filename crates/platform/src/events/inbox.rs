@@ -13,7 +13,7 @@ use super::retry::{self, Due, Failed};
 use super::{Consumer, EventSink};
 use crate::db::{Db, DbError, Tx};
 use crate::lease::Lease;
-use crate::metrics::{ConsumerLabels, Metrics};
+use crate::metrics::{ConsumerLabels, ListenerLabels, Metrics};
 use crate::tasks::Shutdown;
 use crate::{params, sql};
 
@@ -39,8 +39,8 @@ struct Inner {
     lease: Lease,
 }
 
-/// What became of one event at one consumer, for the metrics.
-type Outcomes = Vec<(&'static str, &'static str)>;
+/// What became of events at one consumer, and when they happened; for the metrics.
+type Outcomes = Vec<(&'static str, Timestamp)>;
 
 impl Inbox {
     /// An inbox that remembers what was handled in `db`, the database of the consumers.
@@ -123,7 +123,7 @@ impl Inbox {
         for event in events {
             let alone = Arc::new(vec![event.clone()]);
             match self.handle_together(consumer, alone).await {
-                Ok(outcomes) => self.measure(&outcomes),
+                Ok(outcomes) => self.measure(consumer.name, &outcomes),
                 Err(problem) => {
                     let failed = self.failed(consumer.name, event.id, 1, &problem);
                     let (name, event) = (consumer.name, event.clone());
@@ -143,7 +143,7 @@ impl Inbox {
             return Ok(false);
         };
         let (name, event) = (consumer.name, failure.envelope.0);
-        let id = event.id;
+        let (id, occurred_at) = (event.id, event.time);
         let handle = move |tx: Tx| async move {
             let fresh = !claim(&tx, consumer.name, &[id.uuid()]).await?.is_empty();
             if fresh {
@@ -154,7 +154,7 @@ impl Inbox {
         };
         match self.0.db.write(handle).await {
             Ok(outcome) => {
-                self.measure(&[(name, outcome)]);
+                self.measure(name, &[(outcome, occurred_at)]);
                 Ok(true)
             }
             Err(Undone(problem)) => {
@@ -185,7 +185,7 @@ impl Inbox {
         } else {
             tracing::warn!(consumer, event.id = %id, error, "an event failed");
         }
-        self.measure(&[(consumer, if park { "parked" } else { "failed" })]);
+        self.count(consumer, if park { "parked" } else { "failed" });
         Failed {
             attempts,
             error,
@@ -193,11 +193,21 @@ impl Inbox {
         }
     }
 
-    fn measure(&self, outcomes: &[(&'static str, &'static str)]) {
-        for &(consumer, outcome) in outcomes {
-            let labels = ConsumerLabels { consumer, outcome };
-            self.0.metrics.events.get_or_create(&labels).inc();
+    fn measure(&self, consumer: &'static str, outcomes: &[(&'static str, Timestamp)]) {
+        let now = self.0.db.sources().now();
+        let labels = ListenerLabels { consumer };
+        for &(outcome, occurred_at) in outcomes {
+            self.count(consumer, outcome);
+            if outcome == "handled" {
+                let lag = now.since(occurred_at).as_secs_f64();
+                self.0.metrics.event_lag.get_or_create(&labels).observe(lag);
+            }
         }
+    }
+
+    fn count(&self, consumer: &'static str, outcome: &'static str) {
+        let labels = ConsumerLabels { consumer, outcome };
+        self.0.metrics.events.get_or_create(&labels).inc();
     }
 }
 
@@ -216,7 +226,7 @@ impl EventSink for Inbox {
                     continue;
                 }
                 match self.handle_together(consumer, mine.clone()).await {
-                    Ok(outcomes) => self.measure(&outcomes),
+                    Ok(outcomes) => self.measure(consumer.name, &outcomes),
                     Err(_) => self.handle_apart(consumer, &mine).await?,
                 }
             }
@@ -263,7 +273,7 @@ async fn handle_all(
         } else {
             "repeated"
         };
-        outcomes.push((consumer.name, outcome));
+        outcomes.push((outcome, event.time));
     }
     consumer.handle(tx, &fresh).await
 }

@@ -170,8 +170,9 @@ fn calls(
         deadline,
         body_limit,
     };
-    let peer = Peer::new("echo", &uris, key, sources.clone(), settings);
-    Arc::new(RemoteCalls::new(peer, Metrics::new()))
+    let metrics = Metrics::new();
+    let peer = Peer::new("echo", &uris, key, sources.clone(), settings, &metrics);
+    Arc::new(RemoteCalls::new(peer, metrics))
 }
 
 /// An address at which nobody listens, but connections are counted and closed.

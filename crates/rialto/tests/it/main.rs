@@ -17,3 +17,4 @@ mod start_errors;
 mod statements;
 mod subscriptions;
 mod tables;
+mod telemetry;
