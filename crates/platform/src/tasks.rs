@@ -34,6 +34,11 @@ impl Shutdown {
         self.0.cancelled().await;
     }
 
+    /// The same, for crates that know nothing of ours.
+    pub fn token(&self) -> CancellationToken {
+        self.0.clone()
+    }
+
     /// A token that stops when this one does, or earlier on its own.
     pub fn child(&self) -> Self {
         Self(self.0.child_token())

@@ -1,27 +1,32 @@
-//! Listeners: accepting, limits of connections, and draining.
+//! Listeners: accepting, limits of connections, and draining. The connections themselves are
+//! [`wire`]'s.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Request};
-use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
+use axum::extract::ConnectInfo;
+use axum::routing::future::RouteFuture;
+use futures_util::TryFutureExt;
+use futures_util::future::MapOk;
+use http::{Request, Response};
+use kernel::problem::codes;
+use kernel::{Kind, Problem};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tower::Service;
+use wire::http1::Malformed;
+use wire::server::{Connection, Protocol, Settings};
+use wire::{Body, Stream};
 
-use super::HttpSettings;
+use super::{HttpSettings, write};
 use crate::tasks::Shutdown;
 
-/// After which time of silence a kept connection is closed.
-const IDLE_HTTP2: Duration = Duration::from_secs(60);
 const BACKOFF: Duration = Duration::from_millis(50);
 
 /// Binds `address`; the error names what is wrong with it.
@@ -41,7 +46,7 @@ pub async fn serve(
 ) {
     let connections = TaskTracker::new();
     let slots = Arc::new(Semaphore::new(settings.connections));
-    let builder = Arc::new(builder(&settings));
+    let settings = Arc::new(connection_settings(&settings));
     loop {
         let accepted = tokio::select! {
             () = shutdown.requested() => break,
@@ -56,16 +61,23 @@ pub async fn serve(
                 continue;
             }
         };
-        let connection = connection(
-            stream,
+        let connection = Connection {
             peer,
-            router.clone(),
-            builder.clone(),
-            settings.header_timeout,
-            shutdown.clone(),
-        );
+            encrypted: false,
+        };
+        let answers = Answers(router.clone());
+        let (settings, drain) = (settings.clone(), shutdown.token());
         connections.spawn(async move {
-            connection.await;
+            let stream = Stream::tcp(stream);
+            wire::server::serve(
+                stream,
+                Protocol::Unknown,
+                connection,
+                answers,
+                settings,
+                drain,
+            )
+            .await;
             drop(slot);
         });
     }
@@ -88,61 +100,53 @@ async fn accept(
     Ok((stream, peer, slot))
 }
 
-fn builder(settings: &HttpSettings) -> auto::Builder<TokioExecutor> {
-    // What is larger than the limit, but not this large, is refused with a problem.
-    let header_buffer = settings.header_limit.saturating_mul(2).max(8192);
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(settings.header_timeout)
-        .max_buf_size(header_buffer)
-        .pipeline_flush(true);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(header_buffer).unwrap_or(u32::MAX))
-        .max_concurrent_streams(250)
-        .max_pending_accept_reset_streams(20)
-        .keep_alive_interval(IDLE_HTTP2)
-        .keep_alive_timeout(Duration::from_secs(20));
-    builder
-}
-
-async fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    router: Router,
-    builder: Arc<auto::Builder<TokioExecutor>>,
-    header_timeout: Duration,
-    shutdown: Shutdown,
-) {
-    let asked = Arc::new(AtomicBool::new(false));
-    let first = asked.clone();
-    let service = tower::service_fn(move |request: Request<Incoming>| {
-        first.store(true, Ordering::Relaxed);
-        let mut request = request.map(axum::body::Body::new);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        // A router is always ready.
-        router.clone().call(request)
-    });
-    let service = TowerToHyperService::new(service);
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        // The peer closed, or broke the protocol; either is its own affair.
-        _ = connection.as_mut() => return,
-        () = silence(&asked, header_timeout) => return,
-        () = shutdown.requested() => connection.as_mut().graceful_shutdown(),
+fn connection_settings(settings: &HttpSettings) -> Settings {
+    Settings {
+        // What is larger than the limit, but not this large, is refused with all that a problem
+        // tells.
+        head_limit: settings.header_limit.saturating_mul(2).max(8192),
+        head_timeout: settings.header_timeout,
+        refuse,
+        ..Settings::default()
     }
-    let _ = connection.await;
 }
 
-/// Ends when a connection has lasted for `header_timeout` without a request. The parser's own
-/// timeout begins only once it knows which protocol is spoken, and the peer need never tell.
-async fn silence(asked: &AtomicBool, header_timeout: Duration) {
-    tokio::time::sleep(header_timeout).await;
-    if asked.load(Ordering::Relaxed) {
-        std::future::pending().await
+/// The answer to what is no request.
+fn refuse(malformed: Malformed) -> Response<Body> {
+    let (kind, code) = match malformed {
+        Malformed::TooLarge => (Kind::HeadersTooLarge, codes::HEADERS_TOO_LARGE),
+        _ => (Kind::Malformed, codes::MALFORMED),
+    };
+    let mut response = write(&Problem::new(kind, code, malformed.to_string())).map(Body::new);
+    *response.status_mut() = wire::server::status(malformed);
+    response
+}
+
+/// A router as the one who answers.
+#[derive(Debug, Clone)]
+struct Answers(Router);
+
+impl Service<Request<Body>> for Answers {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = MapOk<RouteFuture<Infallible>, fn(axum::response::Response) -> Response<Body>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // A router is always ready.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let mut request = request.map(axum::body::Body::new);
+        let peer = request
+            .extensions()
+            .get::<Connection>()
+            .map(|connection| connection.peer);
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(ConnectInfo(peer));
+        }
+        self.0
+            .call(request)
+            .map_ok(|response| response.map(Body::new))
     }
 }

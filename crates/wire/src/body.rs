@@ -1,0 +1,221 @@
+//! Bodies of requests and responses, from wherever they come.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
+
+use crate::http1::Decoded;
+use crate::link::{BodyError, SharedLink};
+
+/// Whatever a body of somebody else fails with.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A body. Nothing is read before somebody asks for it.
+#[derive(Debug, Default)]
+pub struct Body(Kind);
+
+#[derive(Default)]
+enum Kind {
+    #[default]
+    Empty,
+    Full(Bytes),
+    Http1(Incoming),
+    Http2(hyper::body::Incoming),
+    Other(UnsyncBoxBody<Bytes, BoxError>),
+}
+
+impl std::fmt::Debug for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "Empty",
+            Self::Full(_) => "Full",
+            Self::Http1(_) => "Http1",
+            Self::Http2(_) => "Http2",
+            Self::Other(_) => "Other",
+        })
+    }
+}
+
+/// A body that is read from an HTTP/1 connection.
+pub(crate) struct Incoming {
+    link: SharedLink,
+    generation: u32,
+    over: bool,
+    companion: Option<Box<dyn Companion>>,
+}
+
+/// What accompanies the reading of a body.
+pub(crate) trait Companion: Send {
+    /// Goes on with what has to go on meanwhile.
+    fn poll_beside(&mut self, cx: &mut Context<'_>);
+    /// The body was read to its end.
+    fn ended(self: Box<Self>);
+}
+
+impl Body {
+    /// No body.
+    pub const fn empty() -> Self {
+        Self(Kind::Empty)
+    }
+
+    /// These bytes.
+    pub fn full(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        Self(if bytes.is_empty() {
+            Kind::Empty
+        } else {
+            Kind::Full(bytes)
+        })
+    }
+
+    /// Any body.
+    pub fn new<B>(body: B) -> Self
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        if body.is_end_stream() {
+            return Self::empty();
+        }
+        Self(Kind::Other(body.map_err(Into::into).boxed_unsync()))
+    }
+
+    pub(crate) fn http1(incoming: Incoming) -> Self {
+        Self(Kind::Http1(incoming))
+    }
+
+    pub(crate) fn http2(incoming: hyper::body::Incoming) -> Self {
+        if http_body::Body::is_end_stream(&incoming) {
+            return Self::empty();
+        }
+        Self(Kind::Http2(incoming))
+    }
+
+    /// The whole body, if it is here already.
+    pub fn whole(&self) -> Option<&[u8]> {
+        match &self.0 {
+            Kind::Empty => Some(b""),
+            Kind::Full(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// A copy, if it is here already; nothing is copied but a reference.
+    pub fn try_clone(&self) -> Option<Self> {
+        match &self.0 {
+            Kind::Empty => Some(Self::empty()),
+            Kind::Full(bytes) => Some(Self::full(bytes.clone())),
+            _ => None,
+        }
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self::full(bytes)
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match &mut self.0 {
+            Kind::Empty => Poll::Ready(None),
+            Kind::Full(bytes) => {
+                let bytes = std::mem::take(bytes);
+                self.0 = Kind::Empty;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Kind::Http1(incoming) => incoming.poll_frame(cx),
+            Kind::Http2(incoming) => {
+                let frame = ready!(Pin::new(incoming).poll_frame(cx));
+                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+            }
+            Kind::Other(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Empty => true,
+            Kind::Full(_) => false,
+            Kind::Http1(incoming) => incoming.over,
+            Kind::Http2(incoming) => incoming.is_end_stream(),
+            Kind::Other(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Empty => SizeHint::with_exact(0),
+            Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Http1(incoming) => incoming
+                .left()
+                .map_or_else(SizeHint::default, SizeHint::with_exact),
+            Kind::Http2(incoming) => incoming.size_hint(),
+            Kind::Other(body) => body.size_hint(),
+        }
+    }
+}
+
+impl Incoming {
+    /// The body that `link` decodes now.
+    pub(crate) fn new(link: &SharedLink, companion: Option<Box<dyn Companion>>) -> Self {
+        let generation = link.lock().generation;
+        Self {
+            link: link.clone(),
+            generation,
+            over: false,
+            companion,
+        }
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if self.over {
+            return Poll::Ready(None);
+        }
+        if let Some(companion) = &mut self.companion {
+            companion.poll_beside(cx);
+        }
+        let mut link = self.link.lock();
+        let decoded = if link.generation == self.generation {
+            ready!(link.poll_body(cx))
+        } else {
+            Err(BodyError::Abandoned)
+        };
+        let over = link.decoder.is_done();
+        drop(link);
+        if over || decoded.is_err() {
+            self.end(decoded.is_ok());
+        }
+        Poll::Ready(match decoded {
+            Ok(Decoded::Data(data)) => Some(Ok(Frame::data(data))),
+            Ok(Decoded::Trailers(trailers)) => Some(Ok(Frame::trailers(trailers))),
+            Ok(Decoded::End | Decoded::NeedsMore) => None,
+            Err(error) => Some(Err(error.into())),
+        })
+    }
+
+    /// Lets go of the connection; another message may follow on it if this one ended `well`.
+    fn end(&mut self, well: bool) {
+        self.over = true;
+        if let Some(companion) = self.companion.take().filter(|_| well) {
+            companion.ended();
+        }
+    }
+
+    fn left(&self) -> Option<u64> {
+        let link = self.link.lock();
+        let mine = link.generation == self.generation && !self.over;
+        if mine { link.decoder.left() } else { Some(0) }
+    }
+}

@@ -1,0 +1,193 @@
+//! Exchanges with upstream servers. An exchange is polled by whoever waits for it: there is no
+//! task for a connection, and no channel to it.
+
+mod exchange;
+mod http2;
+
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+use http::{Request, Response};
+use parking_lot::Mutex;
+
+use crate::body::{Body, BoxError};
+use crate::http1::Malformed;
+use crate::link::{Link, SharedLink};
+use crate::stream::Stream;
+
+/// Why an exchange came to no response.
+#[derive(Debug, thiserror::Error)]
+pub enum ExchangeError {
+    /// No connection.
+    #[error("no connection")]
+    Connect(#[source] io::Error),
+    /// The connection broke, or was closed before a response.
+    #[error("the connection broke")]
+    Io(#[source] io::Error),
+    /// The response cannot be read.
+    #[error("the response is malformed: {0}")]
+    Malformed(#[from] Malformed),
+    /// The body of the request broke off.
+    #[error("the body of the request broke off")]
+    Request(#[source] BoxError),
+    /// HTTP/2 failed.
+    #[error("HTTP/2 failed")]
+    Http2(#[source] hyper::Error),
+}
+
+impl ExchangeError {
+    /// Whether the server cannot have seen the request: it may be sent again, whatever it asks.
+    pub fn is_unseen(&self) -> bool {
+        match self {
+            Self::Connect(_) => true,
+            Self::Http2(error) => error.is_canceled(),
+            _ => false,
+        }
+    }
+}
+
+/// How to get a connection.
+pub trait Connect: std::fmt::Debug + Send + Sync + 'static {
+    /// Opens one.
+    fn connect(&self) -> std::pin::Pin<Box<dyn Future<Output = io::Result<Stream>> + Send + '_>>;
+}
+
+/// Limits of exchanges.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Bytes of the head of a response.
+    pub head_limit: usize,
+    /// Connections that are kept while nobody uses them.
+    pub idle: usize,
+    /// For how long: less than the server keeps them.
+    pub idle_timeout: Duration,
+    /// Whether the server speaks HTTP/2.
+    pub http2: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            head_limit: 64 << 10,
+            idle: 256,
+            idle_timeout: Duration::from_secs(50),
+            http2: false,
+        }
+    }
+}
+
+/// The connections of one thread to one server. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Pool(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    connect: Arc<dyn Connect>,
+    settings: Settings,
+    /// The one that was used last is used next: the others can grow old and be closed.
+    idle: Mutex<Vec<(SharedLink, Instant)>>,
+    http2: http2::Sender,
+}
+
+impl Pool {
+    /// A pool without connections.
+    pub fn new(connect: Arc<dyn Connect>, settings: Settings) -> Self {
+        let (idle, http2) = (Mutex::default(), http2::Sender::default());
+        Self(Arc::new(Shared {
+            connect,
+            settings,
+            idle,
+            http2,
+        }))
+    }
+
+    /// Sends a request and returns the head of its response; the body is read when it is asked
+    /// for. Fields that concern one connection only are neither passed on nor back.
+    ///
+    /// A connection that was kept may have been closed meanwhile. Then the request is sent again
+    /// on a new one, if `again` allows and its body is still here.
+    pub async fn exchange(
+        &self,
+        request: Request<Body>,
+        again: bool,
+    ) -> Result<Response<Body>, ExchangeError> {
+        if self.0.settings.http2 {
+            return self.0.http2.exchange(&*self.0.connect, request).await;
+        }
+        let (parts, body) = request.into_parts();
+        if let Some(link) = self.take_idle() {
+            let copy = if again { body.try_clone() } else { None };
+            match (exchange::exchange(self, link, &parts, body).await, copy) {
+                (Err(ExchangeError::Io(_)), Some(copy)) => self.fresh(&parts, copy).await,
+                (result, _) => result,
+            }
+        } else {
+            self.fresh(&parts, body).await
+        }
+    }
+
+    async fn fresh(
+        &self,
+        parts: &http::request::Parts,
+        body: Body,
+    ) -> Result<Response<Body>, ExchangeError> {
+        let stream = self
+            .0
+            .connect
+            .connect()
+            .await
+            .map_err(ExchangeError::Connect)?;
+        let link = Arc::new(Mutex::new(Link::new(stream)));
+        exchange::exchange(self, link, parts, body).await
+    }
+
+    /// A kept connection that looks alive.
+    fn take_idle(&self) -> Option<SharedLink> {
+        let mut idle = self.0.idle.lock();
+        while let Some((link, since)) = idle.pop() {
+            if since.elapsed() >= self.0.settings.idle_timeout {
+                // Those below are older still.
+                idle.clear();
+                return None;
+            }
+            // Whatever comes without having been asked for, an end too, ends the connection.
+            let quiet = link
+                .lock()
+                .poll_fill(&mut Context::from_waker(Waker::noop()))
+                .is_pending();
+            if quiet {
+                return Some(link);
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection for another exchange.
+    fn keep(&self, link: SharedLink) {
+        let mut idle = self.0.idle.lock();
+        if idle.len() < self.0.settings.idle {
+            idle.push((link, Instant::now()));
+        }
+    }
+
+    /// How many connections wait to be used.
+    pub fn idle(&self) -> usize {
+        self.0.idle.lock().len()
+    }
+
+    /// Closes the connections that nobody has used for long.
+    pub fn sweep(&self) {
+        let timeout = self.0.settings.idle_timeout;
+        self.0
+            .idle
+            .lock()
+            .retain(|(_, since)| since.elapsed() < timeout);
+    }
+
+    /// Closes all connections that nobody uses.
+    pub fn clear(&self) {
+        self.0.idle.lock().clear();
+    }
+}

@@ -1,0 +1,305 @@
+//! One request and its response on an HTTP/1.1 connection.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use http::header::{CONTENT_LENGTH, UPGRADE};
+use http::request::Parts;
+use http::{HeaderMap, Response, StatusCode};
+use http_body::Body as _;
+
+use super::{ExchangeError, Pool};
+use crate::body::{Body, Companion, Incoming};
+use crate::http1::write::{self, Persistence};
+use crate::http1::{Decoder, Framing, Malformed, Parsed, ResponseHead, parse_response};
+use crate::link::{Link, SharedLink};
+use crate::tunnel::{Upgrade, Upgraded};
+
+/// Responses before the response: `100 Continue`, `103 Early Hints`.
+const INTERIM: usize = 8;
+
+pub(super) async fn exchange(
+    pool: &Pool,
+    link: SharedLink,
+    parts: &Parts,
+    body: Body,
+) -> Result<Response<Body>, ExchangeError> {
+    let upgrade = parts.extensions.get::<Upgrade>();
+    let mut sending = Sending::new(parts, body, upgrade);
+    let limit = pool.0.settings.head_limit;
+    let mut interim = 0;
+    let head = std::future::poll_fn(|cx| {
+        // The response may come before the request is over.
+        let sent = sending.poll(&link, cx)?;
+        loop {
+            match ready_head(&link, cx, limit, parts) {
+                Poll::Ready(Ok(head))
+                    if head.status.is_informational()
+                        && head.status != StatusCode::SWITCHING_PROTOCOLS =>
+                {
+                    interim += 1;
+                    if interim > INTERIM {
+                        let endless = Malformed::Syntax("one interim response after the other");
+                        return Poll::Ready(Err(ExchangeError::Malformed(endless)));
+                    }
+                }
+                Poll::Ready(result) => return Poll::Ready(result),
+                Poll::Pending => {
+                    debug_assert!(sent.is_pending() || sending.done, "somebody wakes us");
+                    return Poll::Pending;
+                }
+            }
+        }
+    })
+    .await?;
+    Ok(respond(pool, link, head, sending, upgrade.is_some()))
+}
+
+fn respond(
+    pool: &Pool,
+    link: SharedLink,
+    head: ResponseHead,
+    sending: Sending,
+    upgrading: bool,
+) -> Response<Body> {
+    let ResponseHead {
+        status,
+        headers,
+        framing,
+        keep_alive,
+    } = head;
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        if upgrading {
+            response.extensions_mut().insert(Upgraded(link));
+        } else {
+            // Nobody has asked for that.
+            *response.status_mut() = StatusCode::BAD_GATEWAY;
+            response.headers_mut().remove(UPGRADE);
+        }
+        return response;
+    }
+    let mut held = link.lock();
+    if let Framing::Length(length) = framing
+        && length <= held.buffer.len() as u64
+    {
+        let here = usize::try_from(length).unwrap_or(usize::MAX);
+        let whole = held.buffer.split_to(here).freeze();
+        // More than was promised would be taken for the next response.
+        let clean = keep_alive && sending.done && held.buffer.is_empty();
+        drop(held);
+        if clean {
+            pool.keep(link);
+        }
+        *response.body_mut() = Body::full(whole);
+        return response;
+    }
+    held.decoder = Decoder::new(framing);
+    held.generation = held.generation.wrapping_add(1);
+    drop(held);
+    let rest = Box::new(Rest {
+        pool: pool.clone(),
+        keep_alive,
+        sending,
+        link: link.clone(),
+    });
+    *response.body_mut() = Body::http1(Incoming::new(&link, Some(rest)));
+    response
+}
+
+fn ready_head(
+    link: &SharedLink,
+    cx: &mut Context<'_>,
+    limit: usize,
+    parts: &Parts,
+) -> Poll<Result<ResponseHead, ExchangeError>> {
+    let mut link = link.lock();
+    loop {
+        if !link.buffer.is_empty() {
+            match parse_response(&mut link.buffer, limit, &parts.method)? {
+                Parsed::Head(head) => return Poll::Ready(Ok(head)),
+                Parsed::Partial => {}
+            }
+        }
+        if ready!(link.poll_fill(cx)).map_err(ExchangeError::Io)? == 0 {
+            let closed = io::Error::from(io::ErrorKind::UnexpectedEof);
+            return Poll::Ready(Err(ExchangeError::Io(closed)));
+        }
+    }
+}
+
+/// The sending of a request, as far as it has come.
+struct Sending {
+    /// Written, but not yet taken by the connection.
+    head: Bytes,
+    part: Bytes,
+    end: &'static [u8],
+    body: Body,
+    chunked: bool,
+    /// Bytes that the head has promised and that are still to come.
+    left: Option<u64>,
+    body_over: bool,
+    done: bool,
+}
+
+impl Sending {
+    fn new(parts: &Parts, body: Body, upgrade: Option<&Upgrade>) -> Self {
+        let framing = framing(&parts.headers, &body);
+        let mut out = Vec::with_capacity(512);
+        let persistence = if upgrade.is_some() {
+            Persistence::Upgrade
+        } else {
+            Persistence::Default
+        };
+        write::request_head(
+            &mut out,
+            &parts.method,
+            &parts.uri,
+            &parts.headers,
+            framing,
+            persistence,
+        );
+        let (mut body, mut body_over) = (body, framing == Framing::Length(0));
+        if let Some(whole) = body.whole() {
+            // Head and body go out in one write.
+            out.extend_from_slice(whole);
+            (body, body_over) = (Body::empty(), true);
+        }
+        let left = match framing {
+            Framing::Length(length) if !body_over => Some(length),
+            _ => None,
+        };
+        Self {
+            head: out.into(),
+            part: Bytes::new(),
+            end: b"",
+            body,
+            chunked: framing == Framing::Chunked && !body_over,
+            left,
+            body_over,
+            done: false,
+        }
+    }
+
+    /// Sends what can be sent now.
+    fn poll(&mut self, link: &SharedLink, cx: &mut Context<'_>) -> Result<Poll<()>, ExchangeError> {
+        while !self.done {
+            if self
+                .write(&mut link.lock(), cx)
+                .map_err(ExchangeError::Io)?
+                .is_pending()
+            {
+                return Ok(Poll::Pending);
+            }
+            if self.body_over {
+                self.done = true;
+                break;
+            }
+            match Pin::new(&mut self.body).poll_frame(cx) {
+                Poll::Pending => return Ok(Poll::Pending),
+                Poll::Ready(Some(Ok(frame))) => self.take(frame)?,
+                Poll::Ready(Some(Err(error))) => return Err(ExchangeError::Request(error)),
+                Poll::Ready(None) => self.finish(None)?,
+            }
+        }
+        Ok(Poll::Ready(()))
+    }
+
+    fn take(&mut self, frame: http_body::Frame<Bytes>) -> Result<(), ExchangeError> {
+        match frame.into_data() {
+            Ok(data) if data.is_empty() => Ok(()),
+            Ok(data) => {
+                if let Some(left) = &mut self.left {
+                    let length = data.len() as u64;
+                    *left = left.checked_sub(length).ok_or_else(not_as_promised)?;
+                }
+                if self.chunked {
+                    let mut head = Vec::with_capacity(16);
+                    write::chunk_size(&mut head, data.len());
+                    (self.head, self.end) = (head.into(), b"\r\n");
+                }
+                self.part = data;
+                Ok(())
+            }
+            Err(frame) => self.finish(frame.into_trailers().ok()),
+        }
+    }
+
+    fn finish(&mut self, trailers: Option<HeaderMap>) -> Result<(), ExchangeError> {
+        if self.left.is_some_and(|left| left > 0) {
+            return Err(not_as_promised());
+        }
+        if self.chunked {
+            let mut out = Vec::with_capacity(8);
+            write::last_chunk(&mut out, trailers.as_ref());
+            self.head = out.into();
+        }
+        self.body_over = true;
+        Ok(())
+    }
+
+    fn write(&mut self, link: &mut Link, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
+        while self.head.has_remaining() || self.part.has_remaining() || !self.end.is_empty() {
+            let slices = [
+                io::IoSlice::new(&self.head),
+                io::IoSlice::new(&self.part),
+                io::IoSlice::new(self.end),
+            ];
+            let Poll::Ready(written) = link.poll_write_some(cx, &slices)? else {
+                return Ok(Poll::Pending);
+            };
+            let of_head = written.min(self.head.len());
+            self.head.advance(of_head);
+            let of_part = (written - of_head).min(self.part.len());
+            self.part.advance(of_part);
+            self.end = &self.end[written - of_head - of_part..];
+        }
+        link.poll_flush(cx)
+    }
+}
+
+fn not_as_promised() -> ExchangeError {
+    ExchangeError::Request("the body is not as long as its head has promised".into())
+}
+
+/// How the body of a request ends.
+fn framing(headers: &HeaderMap, body: &Body) -> Framing {
+    let named = || {
+        headers
+            .get(CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse().ok())
+    };
+    match body.size_hint().exact().or_else(named) {
+        Some(length) => Framing::Length(length),
+        None => Framing::Chunked,
+    }
+}
+
+/// What is left of an exchange while the body of its response is read.
+struct Rest {
+    pool: Pool,
+    keep_alive: bool,
+    sending: Sending,
+    link: SharedLink,
+}
+
+impl Companion for Rest {
+    fn poll_beside(&mut self, cx: &mut Context<'_>) {
+        if !self.sending.done && self.sending.poll(&self.link, cx).is_err() {
+            // The server has made up its mind without the rest; nothing may follow.
+            self.keep_alive = false;
+            self.sending.done = true;
+        }
+    }
+
+    fn ended(self: Box<Self>) {
+        let clean = self.keep_alive && self.sending.done && self.link.lock().buffer.is_empty();
+        if clean {
+            self.pool.keep(self.link);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! HTTP/1.1 messages (RFC 9112): heads are parsed and written, bodies decoded, strictly. What two
+//! parsers could read differently is refused: every known way to smuggle a request lives from that.
+
+mod chunked;
+mod decoder;
+mod request;
+mod response;
+pub(crate) mod write;
+
+pub(crate) use self::decoder::{Decoded, Decoder};
+pub use self::request::{RequestHead, parse_request};
+pub use self::response::{ResponseHead, parse_response};
+
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// Header fields of a head that are parsed at all.
+pub const FIELDS: usize = 100;
+
+/// Why a message is not read any further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// Not what RFC 9112 describes, or ambiguous.
+    #[error("{0}")]
+    Syntax(&'static str),
+    /// A head that is larger than the limit, or has too many fields.
+    #[error("the head is too large")]
+    TooLarge,
+    /// A transfer coding other than `chunked`.
+    #[error("the transfer coding is not known")]
+    Coding,
+    /// A version other than 1.0 and 1.1.
+    #[error("the version is not spoken here")]
+    Version,
+    /// A head that did not come to its end in time.
+    #[error("the head did not come in time")]
+    Slow,
+}
+
+/// How the end of a body is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// After so many bytes; 0 if there is no body.
+    Length(u64),
+    /// After the last chunk.
+    Chunked,
+    /// When the connection closes; responses only.
+    UntilClose,
+}
+
+/// What is parsed so far of a buffer.
+#[derive(Debug)]
+pub enum Parsed<T> {
+    /// A head.
+    Head(T),
+    /// More bytes are needed.
+    Partial,
+}
+
+/// What the fields say of the body; `None` if they say nothing.
+fn framing(headers: &HeaderMap) -> Result<Option<Framing>, Malformed> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    match (codings.next(), lengths.next()) {
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => Err(Malformed::Syntax("both a length and a transfer coding")),
+        (Some(coding), None) => {
+            let only =
+                codings.next().is_none() && coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+            only.then_some(Some(Framing::Chunked))
+                .ok_or(Malformed::Coding)
+        }
+        (None, Some(length)) => {
+            // A list of equal lengths is allowed by RFC 9110, 8.6, and only ever seen in attacks.
+            let length = lengths
+                .next()
+                .is_none()
+                .then(|| digits(length.as_bytes()))
+                .flatten();
+            let length = length.ok_or(Malformed::Syntax("the length is not one number"))?;
+            Ok(Some(Framing::Length(length)))
+        }
+    }
+}
+
+/// Decimal digits and nothing else: no sign, no space.
+fn digits(text: &[u8]) -> Option<u64> {
+    let plain = (1..=19).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
+    let value = |text: &[u8]| {
+        text.iter()
+            .fold(0_u64, |sum, digit| sum * 10 + u64::from(digit - b'0'))
+    };
+    plain.then(|| value(text))
+}
+
+/// Every line of a head ends with CR LF. The parser would take LF alone, and others do not: a front
+/// that sees one field where the next one sees two lets a second request through.
+fn only_whole_line_ends(head: &[u8]) -> Result<(), Malformed> {
+    let whole = |at: usize| at > 0 && head[at - 1] == b'\r';
+    if memchr::memchr_iter(b'\n', head).all(whole) {
+        Ok(())
+    } else {
+        Err(Malformed::Syntax("a line ends with LF alone"))
+    }
+}
+
+/// The fields of a head, whose values share the buffer of `head`.
+fn header_map(
+    head: &bytes::Bytes,
+    fields: &[httparse::Header<'_>],
+) -> Result<HeaderMap, Malformed> {
+    let mut headers = HeaderMap::with_capacity(fields.len());
+    for field in fields {
+        let name = HeaderName::from_bytes(field.name.as_bytes())
+            .map_err(|_| Malformed::Syntax("the name of a field"))?;
+        let value = HeaderValue::from_maybe_shared(head.slice_ref(field.value))
+            .map_err(|_| Malformed::Syntax("the value of a field"))?;
+        headers
+            .try_append(name, value)
+            .map_err(|_| Malformed::TooLarge)?;
+    }
+    Ok(headers)
+}
+
+/// Whether a list field has `token` among its elements.
+pub(crate) fn lists(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    let values = headers.get_all(name).into_iter();
+    let elements = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    elements
+        .into_iter()
+        .any(|element| element.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+}

@@ -1,0 +1,81 @@
+//! Heads of responses.
+
+use std::mem::MaybeUninit;
+
+use bytes::BytesMut;
+use http::header::CONNECTION;
+use http::{HeaderMap, Method, StatusCode};
+use httparse::Status;
+
+use super::request::syntax;
+use super::{FIELDS, Framing, Malformed, Parsed, framing, header_map, lists, only_whole_line_ends};
+
+/// The head of a response.
+#[derive(Debug)]
+pub struct ResponseHead {
+    /// The status.
+    pub status: StatusCode,
+    /// The fields.
+    pub headers: HeaderMap,
+    /// How the body ends.
+    pub framing: Framing,
+    /// Whether the connection may be used again.
+    pub keep_alive: bool,
+}
+
+/// Parses the head at the start of `buffer`, which is at most `limit` bytes long and answers a
+/// request of `method`, and takes it out.
+pub fn parse_response(
+    buffer: &mut BytesMut,
+    limit: usize,
+    method: &Method,
+) -> Result<Parsed<ResponseHead>, Malformed> {
+    let bytes = std::mem::take(buffer).freeze();
+    let mut fields = [MaybeUninit::uninit(); FIELDS];
+    let mut parsed = httparse::Response::new(&mut []);
+    let config = httparse::ParserConfig::default();
+    match config.parse_response_with_uninit_headers(&mut parsed, &bytes, &mut fields) {
+        Ok(Status::Complete(length)) if length <= limit => {
+            let head = bytes.slice(..length);
+            only_whole_line_ends(&head)?;
+            let status = StatusCode::from_u16(parsed.code.unwrap_or_default())
+                .map_err(|_| Malformed::Syntax("the status"))?;
+            let headers = header_map(&head, parsed.headers)?;
+            buffer.extend_from_slice(&bytes[length..]);
+            let modern = parsed.version == Some(1);
+            let framing = body_of(status, method, &headers)?;
+            let keep_alive = match (headers.contains_key(CONNECTION), modern) {
+                (false, modern) => modern,
+                (true, true) => !lists(&headers, &CONNECTION, "close"),
+                (true, false) => lists(&headers, &CONNECTION, "keep-alive"),
+            };
+            Ok(Parsed::Head(ResponseHead {
+                status,
+                headers,
+                keep_alive: keep_alive && framing != Framing::UntilClose,
+                framing,
+            }))
+        }
+        Ok(Status::Partial) if bytes.len() <= limit => {
+            *buffer = bytes.into();
+            Ok(Parsed::Partial)
+        }
+        Ok(_) => Err(Malformed::TooLarge),
+        Err(error) => Err(syntax(error)),
+    }
+}
+
+/// RFC 9112, section 6.3.
+fn body_of(status: StatusCode, method: &Method, headers: &HeaderMap) -> Result<Framing, Malformed> {
+    let bodiless = status.is_informational()
+        || status == StatusCode::NO_CONTENT
+        || status == StatusCode::NOT_MODIFIED
+        || method == Method::HEAD;
+    // Looked at in any case: what is ambiguous is not passed on.
+    let said = framing(headers)?;
+    Ok(if bodiless {
+        Framing::Length(0)
+    } else {
+        said.unwrap_or(Framing::UntilClose)
+    })
+}

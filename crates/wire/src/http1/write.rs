@@ -1,0 +1,182 @@
+//! Writing heads and chunks.
+
+use std::cell::RefCell;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
+
+use super::Framing;
+
+/// What a head says of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Persistence {
+    /// Nothing: it goes on, as HTTP/1.1 does.
+    Default,
+    /// It ends after this message.
+    Close,
+    /// It goes on, though the peer speaks HTTP/1.0.
+    KeepAlive,
+    /// It changes to another protocol.
+    Upgrade,
+}
+
+/// Appends the head of a response.
+pub(crate) fn response_head(
+    out: &mut Vec<u8>,
+    status: StatusCode,
+    headers: &HeaderMap,
+    framing: Option<Framing>,
+    persistence: Persistence,
+) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(status.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+    out.extend_from_slice(b"\r\n");
+    // Without a framing of ours, the length that HEAD and 304 tell is that of another response.
+    fields(out, headers, framing.is_some());
+    if !headers.contains_key(DATE) {
+        date(out);
+    }
+    ends(out, headers, framing, persistence);
+}
+
+/// Appends the head of a request; `target` is the path and the query.
+pub(crate) fn request_head(
+    out: &mut Vec<u8>,
+    method: &Method,
+    target: &Uri,
+    headers: &HeaderMap,
+    framing: Framing,
+    persistence: Persistence,
+) {
+    out.extend_from_slice(method.as_str().as_bytes());
+    out.push(b' ');
+    let path = target.path_and_query().map_or("/", |path| path.as_str());
+    out.extend_from_slice(path.as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    fields(out, headers, true);
+    let bodiless = framing == Framing::Length(0);
+    let usual = matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS
+    );
+    let framing = (!(bodiless && usual)).then_some(framing);
+    ends(out, headers, framing, persistence);
+}
+
+/// Everything but what concerns this connection and this body.
+fn fields(out: &mut Vec<u8>, headers: &HeaderMap, framed: bool) {
+    for (name, value) in headers {
+        let ours = *name == CONNECTION
+            || *name == TRANSFER_ENCODING
+            || *name == UPGRADE
+            || name.as_str() == "keep-alive"
+            || name.as_str() == "proxy-connection"
+            || (framed && *name == CONTENT_LENGTH);
+        if !ours {
+            field(out, name, value);
+        }
+    }
+}
+
+fn field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
+    out.extend_from_slice(name.as_str().as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value.as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+fn ends(
+    out: &mut Vec<u8>,
+    headers: &HeaderMap,
+    framing: Option<Framing>,
+    persistence: Persistence,
+) {
+    match framing {
+        Some(Framing::Length(length)) => {
+            out.extend_from_slice(b"content-length: ");
+            out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        Some(Framing::Chunked) => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+        Some(Framing::UntilClose) | None => {}
+    }
+    match persistence {
+        Persistence::Default => {}
+        Persistence::Close => out.extend_from_slice(b"connection: close\r\n"),
+        Persistence::KeepAlive => out.extend_from_slice(b"connection: keep-alive\r\n"),
+        Persistence::Upgrade => {
+            out.extend_from_slice(b"connection: upgrade\r\n");
+            if let Some(protocol) = headers.get(UPGRADE) {
+                field(out, &UPGRADE, protocol);
+            }
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends what comes before the data of a chunk.
+pub(crate) fn chunk_size(out: &mut Vec<u8>, size: usize) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = (usize::BITS - size.leading_zeros()).div_ceil(4).max(1);
+    for digit in (0..digits).rev() {
+        out.push(DIGITS[(size >> (digit * 4)) & 0xf]);
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends what comes after the last chunk.
+pub(crate) fn last_chunk(out: &mut Vec<u8>, trailers: Option<&HeaderMap>) {
+    out.extend_from_slice(b"0\r\n");
+    for (name, value) in trailers.into_iter().flatten() {
+        field(out, name, value);
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// `Date`, written anew once a second.
+fn date(out: &mut Vec<u8>) {
+    thread_local! {
+        static LINE: RefCell<(u64, Vec<u8>)> = const { RefCell::new((0, Vec::new())) };
+    }
+    let now = now();
+    let second = now
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    LINE.with_borrow_mut(|(written, line)| {
+        if *written != second || line.is_empty() {
+            *written = second;
+            *line = format!("date: {}\r\n", httpdate::fmt_http_date(now)).into_bytes();
+        }
+        out.extend_from_slice(line);
+    });
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the date of a message is that of this machine"
+)]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+/// Whether a message of this version can carry chunks.
+pub(crate) fn takes_chunks(version: Version) -> bool {
+    version == Version::HTTP_11
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_of_chunks_are_hexadecimal() {
+        for size in [1, 9, 10, 15, 16, 255, 256, 4096, 65_535, 1 << 20] {
+            let mut out = Vec::new();
+            chunk_size(&mut out, size);
+            assert_eq!(String::from_utf8_lossy(&out), format!("{size:x}\r\n"));
+        }
+    }
+}

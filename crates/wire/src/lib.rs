@@ -1,0 +1,22 @@
+//! HTTP on sockets: connections that are served, and connections to others.
+//!
+//! HTTP/1.1 is spoken by code of our own, without a task or a channel for each connection or
+//! exchange: a request is parsed, answered and its answer written where the connection lives, and
+//! an exchange with an upstream server is polled by whoever waits for it. HTTP/2 is hyper's. Both
+//! end in the same [`Body`] and the same `tower` service, so nothing behind them can tell which it
+//! was. Connections that wait hold no buffer.
+//!
+//! Nothing here knows of shops; [`http1`] refuses whatever two parsers could read differently.
+
+mod body;
+pub mod client;
+pub mod http1;
+mod link;
+pub mod server;
+mod stream;
+mod tunnel;
+
+pub use self::body::{Body, BoxError};
+pub use self::link::BodyError;
+pub use self::stream::{Duplex, Stream};
+pub use self::tunnel::{Upgrade, Upgraded};

@@ -1,0 +1,150 @@
+//! A connection that its owner and the body that is being read from it share. They take turns in
+//! one task, so the lock between them is never waited for.
+
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::http1::{Decoded, Decoder, Malformed};
+use crate::stream::Stream;
+
+/// Bytes that are read at once.
+const SCRATCH: usize = 16 * 1024;
+
+thread_local! {
+    /// Where bytes arrive before it is known how many there are: connections that wait hold no
+    /// buffer, and those that do not hold one that fits.
+    static ARRIVALS: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
+}
+
+/// A connection, cheap to clone.
+pub(crate) type SharedLink = Arc<Mutex<Link>>;
+
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) stream: Stream,
+    /// What was read and not used yet.
+    pub(crate) buffer: BytesMut,
+    /// The body that is being read.
+    pub(crate) decoder: Decoder,
+    /// Which body that is: others read nothing any more.
+    pub(crate) generation: u32,
+    /// What the peer waits for before it sends the body.
+    pub(crate) before_body: &'static [u8],
+}
+
+/// Why a body breaks off.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// The connection broke.
+    #[error("the connection broke")]
+    Io(#[from] io::Error),
+    /// The connection closed before the body was over.
+    #[error("the connection closed within the body")]
+    Closed,
+    /// The body is not what the protocol describes.
+    #[error("the body is malformed: {0}")]
+    Malformed(#[from] Malformed),
+    /// Whoever owned the connection has given it up.
+    #[error("the connection was given up")]
+    Abandoned,
+}
+
+impl Link {
+    pub(crate) fn new(stream: Stream) -> Self {
+        Self {
+            stream,
+            buffer: BytesMut::new(),
+            decoder: Decoder::done(),
+            generation: 0,
+            before_body: b"",
+        }
+    }
+
+    /// Reads what is there into the buffer; 0 if the peer has closed.
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        ARRIVALS.with_borrow_mut(|arrivals| {
+            let mut here = ReadBuf::new(arrivals);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut here))?;
+            self.buffer.extend_from_slice(here.filled());
+            Poll::Ready(Ok(here.filled().len()))
+        })
+    }
+
+    /// The next part of the body.
+    pub(crate) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Decoded, BodyError>> {
+        while !self.before_body.is_empty() {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, self.before_body))?;
+            self.before_body = &self.before_body[written..];
+        }
+        loop {
+            match self.decoder.decode(&mut self.buffer)? {
+                Decoded::NeedsMore => {}
+                decoded => return Poll::Ready(Ok(decoded)),
+            }
+            if ready!(self.poll_fill(cx))? == 0 {
+                let ended = self.decoder.may_end();
+                self.decoder = Decoder::done();
+                return Poll::Ready(if ended {
+                    Ok(Decoded::End)
+                } else {
+                    Err(BodyError::Closed)
+                });
+            }
+        }
+    }
+
+    /// Writes some of `slices`; how much.
+    pub(crate) fn poll_write_some(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut filled = slices.iter().filter(|slice| !slice.is_empty());
+        let stream = Pin::new(&mut self.stream);
+        let written = match (filled.next(), filled.next()) {
+            (Some(_), Some(_)) if stream.is_write_vectored() => {
+                ready!(stream.poll_write_vectored(cx, slices))?
+            }
+            (Some(first), _) => ready!(stream.poll_write(cx, first))?,
+            (None, _) => return Poll::Ready(Ok(0)),
+        };
+        if written == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        Poll::Ready(Ok(written))
+    }
+
+    /// Sends what layers above TCP have kept back.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
+        match Pin::new(&mut self.stream).poll_flush(cx) {
+            Poll::Ready(flushed) => flushed.map(Poll::Ready),
+            Poll::Pending => Ok(Poll::Pending),
+        }
+    }
+
+    /// Writes all of `slices`, which shrink to what is left.
+    pub(crate) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &mut &mut [io::IoSlice<'_>],
+    ) -> Poll<io::Result<()>> {
+        while slices.iter().any(|slice| !slice.is_empty()) {
+            let written = ready!(self.poll_write_some(cx, slices))?;
+            io::IoSlice::advance_slices(slices, written);
+        }
+        self.poll_flush(cx)?.map(Ok)
+    }
+}
+
+/// Writes all of `slices` to the connection.
+pub(crate) async fn write(link: &Mutex<Link>, slices: &mut [io::IoSlice<'_>]) -> io::Result<()> {
+    let mut left = slices;
+    std::future::poll_fn(|cx| link.lock().poll_write(cx, &mut left)).await
+}

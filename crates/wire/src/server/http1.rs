@@ -1,0 +1,447 @@
+//! HTTP/1.1: one request after the other, each answered in the task of its connection.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, UPGRADE};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use http_body::{Body as _, Frame};
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use super::{Answers, Connection, Settings};
+use crate::body::{Body, BoxError, Incoming};
+use crate::http1::write::{self, Persistence};
+use crate::http1::{Decoded, Decoder, Framing, Malformed, Parsed, RequestHead, parse_request};
+use crate::link::{self, Link, SharedLink};
+use crate::tunnel::{self, Upgrade, Upgraded};
+
+/// What of a body that nobody has read is read and thrown away, so that the connection can go on.
+const LEFTOVER: usize = 64 << 10;
+/// For how long the rest of what a client sends is read after an answer that ends the connection:
+/// closing at once would take the answer away from it (RFC 9112, section 9.6).
+const LINGER: Duration = Duration::from_secs(2);
+/// Up to this size the first part of a body is copied behind the head, and goes out in one write.
+const COPIED: usize = 8 << 10;
+
+pub(super) async fn serve<A: Answers>(
+    link: Link,
+    connection: Connection,
+    answers: A,
+    settings: &Settings,
+    drain: CancellationToken,
+) {
+    let line = Line {
+        link: Arc::new(Mutex::new(link)),
+        settings,
+        drain,
+    };
+    let mut served = Served {
+        line,
+        connection,
+        answers,
+    };
+    // How a connection ends is nobody's affair but the two peers'.
+    let _ = served.run().await;
+}
+
+struct Served<'a, A> {
+    line: Line<'a>,
+    connection: Connection,
+    answers: A,
+}
+
+/// The connection with what reading and writing it must keep to.
+struct Line<'a> {
+    link: SharedLink,
+    settings: &'a Settings,
+    drain: CancellationToken,
+}
+
+/// Whether there will be another request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Request,
+    Close,
+    /// The connection belongs to another protocol now, and is over with it.
+    Gone,
+}
+
+impl<A: Answers> Served<'_, A> {
+    async fn run(&mut self) -> io::Result<()> {
+        loop {
+            match self.line.head().await? {
+                Some(Ok(head)) => match self.answer(head).await? {
+                    Next::Request => {}
+                    Next::Close => return self.line.close().await,
+                    Next::Gone => return Ok(()),
+                },
+                Some(Err(malformed)) => {
+                    let refusal = (self.line.settings.refuse)(malformed);
+                    let asked = Asked {
+                        method: Method::GET,
+                        version: Version::HTTP_11,
+                        keep_alive: false,
+                    };
+                    self.line.write(&asked, refusal).await?;
+                    return self.line.close().await;
+                }
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn answer(&mut self, head: RequestHead) -> io::Result<Next> {
+        let asked = Asked {
+            method: head.method.clone(),
+            version: head.version,
+            keep_alive: head.keep_alive,
+        };
+        let request = self.request(head);
+        let mut response = match self.answers.call(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS
+            && let Some(Upgraded(other)) = response.extensions_mut().remove::<Upgraded>()
+        {
+            return self.line.tunnel(response, &other).await;
+        }
+        let kept = self.line.write(&asked, response).await?;
+        Ok(if kept && self.line.discard_rest() {
+            Next::Request
+        } else {
+            Next::Close
+        })
+    }
+
+    fn request(&self, head: RequestHead) -> Request<Body> {
+        let mut link = self.line.link.lock();
+        link.generation = link.generation.wrapping_add(1);
+        let body = match head.framing {
+            Framing::Length(0) => Body::empty(),
+            Framing::Length(length) if length <= link.buffer.len() as u64 => {
+                // Here already; the cast cannot lose anything, as the buffer is as long.
+                Body::full(link.buffer.split_to(length as usize).freeze())
+            }
+            framing => {
+                link.decoder = Decoder::new(framing);
+                link.before_body = if head.expects_continue {
+                    b"HTTP/1.1 100 Continue\r\n\r\n"
+                } else {
+                    b""
+                };
+                drop(link);
+                Body::http1(Incoming::new(&self.line.link, None))
+            }
+        };
+        let mut request = Request::new(body);
+        *request.method_mut() = head.method;
+        *request.uri_mut() = head.uri;
+        *request.version_mut() = head.version;
+        *request.headers_mut() = head.headers;
+        request.extensions_mut().insert(self.connection.clone());
+        if let Some(protocol) = head.upgrade {
+            request.extensions_mut().insert(Upgrade(protocol));
+        }
+        request
+    }
+}
+
+impl Line<'_> {
+    /// The next head; `None` if there will be none.
+    async fn head(&self) -> io::Result<Option<Result<RequestHead, Malformed>>> {
+        let limit = self.settings.head_limit;
+        match std::future::poll_fn(|cx| Poll::Ready(poll_head(&self.link, cx, limit))).await {
+            Poll::Ready(head) => return head,
+            Poll::Pending => {}
+        }
+        let idle = self.link.lock().buffer.is_empty();
+        if idle {
+            let first = std::future::poll_fn(|cx| poll_bytes(&self.link, cx));
+            tokio::select! {
+                biased;
+                more = tokio::time::timeout(self.settings.idle_timeout, first) => match more {
+                    Ok(Ok(true)) => {}
+                    Ok(Ok(false)) | Err(_) => return Ok(None),
+                    Ok(Err(error)) => return Err(error),
+                },
+                () = self.drain.cancelled() => return Ok(None),
+            }
+        }
+        let whole = std::future::poll_fn(|cx| poll_head(&self.link, cx, limit));
+        match tokio::time::timeout(self.settings.head_timeout, whole).await {
+            Ok(head) => head,
+            Err(_) => Ok(Some(Err(Malformed::Slow))),
+        }
+    }
+
+    /// Takes what is left of a body that was not read, if it is little and here; whether the next
+    /// request can follow.
+    fn discard_rest(&self) -> bool {
+        let mut link = self.link.lock();
+        let mut discarded = 0;
+        while !link.decoder.is_done() && discarded <= LEFTOVER {
+            let Link {
+                decoder, buffer, ..
+            } = &mut *link;
+            match decoder.decode(buffer) {
+                Ok(Decoded::Data(data)) => discarded += data.len(),
+                Ok(Decoded::Trailers(_)) => {}
+                Ok(Decoded::End) => break,
+                Ok(Decoded::NeedsMore) | Err(_) => return false,
+            }
+        }
+        link.decoder.is_done()
+    }
+
+    /// Writes an answer; whether the connection can go on.
+    async fn write(&self, asked: &Asked, response: Response<Body>) -> io::Result<bool> {
+        let (parts, body) = response.into_parts();
+        let mut body = Counted::new(&parts.headers, body);
+        let framing = asked.framing(parts.status, &parts.headers, &body);
+        let mut keep =
+            asked.keep_alive && framing != Some(Framing::UntilClose) && !self.drain.is_cancelled();
+        // A body that nobody will read in full ends the connection, unless it is little.
+        keep = keep && !self.leaves_much();
+        let persistence = match (keep, asked.version) {
+            (false, _) => Persistence::Close,
+            (true, Version::HTTP_10) => Persistence::KeepAlive,
+            (true, _) => Persistence::Default,
+        };
+        let mut out = Vec::with_capacity(512);
+        write::response_head(&mut out, parts.status, &parts.headers, framing, persistence);
+        if asked.method == Method::HEAD || matches!(framing, None | Some(Framing::Length(0))) {
+            self.send(&out, &[], &[]).await?;
+            return Ok(keep);
+        }
+        let chunked = framing == Some(Framing::Chunked);
+        // Who is slow to begin gets the head at once.
+        let mut first = match std::future::poll_fn(|cx| Poll::Ready(body.poll(cx))).await {
+            Poll::Ready(first) => Some(first),
+            Poll::Pending => {
+                self.send(&out, &[], &[]).await?;
+                out.clear();
+                None
+            }
+        };
+        loop {
+            let frame = match first.take() {
+                Some(frame) => frame,
+                None => std::future::poll_fn(|cx| body.poll(cx)).await,
+            };
+            let Some(frame) = frame else { break };
+            let frame = frame.map_err(io::Error::other)?;
+            match frame.into_data() {
+                Ok(data) => self.part(&mut out, &data, chunked, body.is_over()).await?,
+                Err(frame) => {
+                    let trailers = frame.into_trailers().ok().filter(|_| chunked);
+                    if chunked {
+                        write::last_chunk(&mut out, trailers.as_ref());
+                    }
+                    self.send(&out, &[], &[]).await?;
+                    return Ok(keep);
+                }
+            }
+            out.clear();
+            if body.is_over() {
+                return Ok(keep);
+            }
+        }
+        if chunked {
+            write::last_chunk(&mut out, None);
+        }
+        if !out.is_empty() {
+            self.send(&out, &[], &[]).await?;
+        }
+        Ok(keep)
+    }
+
+    /// Writes a part of a body, after what is in `out`.
+    async fn part(
+        &self,
+        out: &mut Vec<u8>,
+        data: &Bytes,
+        chunked: bool,
+        last: bool,
+    ) -> io::Result<()> {
+        if data.is_empty() {
+            return if out.is_empty() {
+                Ok(())
+            } else {
+                self.send(out, &[], &[]).await
+            };
+        }
+        let end: &[u8] = match (chunked, last) {
+            (true, true) => b"\r\n0\r\n\r\n",
+            (true, false) => b"\r\n",
+            (false, _) => b"",
+        };
+        if chunked {
+            write::chunk_size(out, data.len());
+        }
+        if data.len() <= COPIED {
+            out.extend_from_slice(data);
+            out.extend_from_slice(end);
+            return self.send(out, &[], &[]).await;
+        }
+        self.send(out, data, end).await
+    }
+
+    async fn send(&self, one: &[u8], two: &[u8], three: &[u8]) -> io::Result<()> {
+        let mut slices = [
+            io::IoSlice::new(one),
+            io::IoSlice::new(two),
+            io::IoSlice::new(three),
+        ];
+        let count = if two.is_empty() { 1 } else { 3 };
+        let mut left = &mut slices[..count];
+        // Mostly there is room, and no need to watch the time.
+        let now =
+            std::future::poll_fn(|cx| Poll::Ready(self.link.lock().poll_write(cx, &mut left)));
+        if let Poll::Ready(written) = now.await {
+            return written;
+        }
+        let writing = link::write(&self.link, left);
+        tokio::time::timeout(self.settings.write_timeout, writing)
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    fn leaves_much(&self) -> bool {
+        let link = self.link.lock();
+        !link.decoder.is_done()
+            && link
+                .decoder
+                .left()
+                .is_none_or(|left| left > link.buffer.len() as u64)
+    }
+
+    async fn tunnel(&self, response: Response<Body>, other: &SharedLink) -> io::Result<Next> {
+        let mut out = Vec::with_capacity(256);
+        let (status, headers) = (response.status(), response.headers());
+        debug_assert!(headers.contains_key(UPGRADE), "the protocol is named");
+        write::response_head(&mut out, status, headers, None, Persistence::Upgrade);
+        self.send(&out, &[], &[]).await?;
+        let joined = tunnel::join(&self.link, other, self.settings.tunnel_timeout);
+        joined.await.map(|()| Next::Gone)
+    }
+
+    /// Ends the connection in a way that lets the client read the last answer.
+    async fn close(&self) -> io::Result<()> {
+        use tokio::io::AsyncWrite;
+        std::future::poll_fn(|cx| Pin::new(&mut self.link.lock().stream).poll_shutdown(cx)).await?;
+        let rest = std::future::poll_fn(|cx| {
+            loop {
+                let mut link = self.link.lock();
+                link.buffer.clear();
+                if ready!(link.poll_fill(cx))? == 0 {
+                    return Poll::Ready(io::Result::Ok(()));
+                }
+            }
+        });
+        tokio::time::timeout(LINGER, rest).await.unwrap_or(Ok(()))
+    }
+}
+
+/// What of a request matters to the writing of its answer.
+struct Asked {
+    method: Method,
+    version: Version,
+    keep_alive: bool,
+}
+
+impl Asked {
+    /// What the head says of the body, besides what is in its fields; `None` for nothing.
+    fn framing(&self, status: StatusCode, headers: &HeaderMap, body: &Counted) -> Option<Framing> {
+        let bodiless = status.is_informational()
+            || status == StatusCode::NO_CONTENT
+            || status == StatusCode::NOT_MODIFIED;
+        let head = self.method == Method::HEAD;
+        if bodiless || (head && headers.contains_key(CONTENT_LENGTH)) {
+            return None;
+        }
+        match body.length {
+            Some(length) => Some(Framing::Length(length)),
+            None if head => None,
+            None if write::takes_chunks(self.version) => Some(Framing::Chunked),
+            None => Some(Framing::UntilClose),
+        }
+    }
+}
+
+/// A body that keeps to the length that its head has promised.
+struct Counted {
+    body: Body,
+    length: Option<u64>,
+    sent: u64,
+}
+
+impl Counted {
+    fn new(headers: &HeaderMap, body: Body) -> Self {
+        let named = headers
+            .get(CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse().ok());
+        let length = body.size_hint().exact().or(named);
+        Self {
+            body,
+            length,
+            sent: 0,
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => self.sent += frame.data_ref().map_or(0, |data| data.len() as u64),
+            Some(Err(_)) => {}
+            None if self.length.is_some_and(|length| length != self.sent) => {
+                return Poll::Ready(Some(Err(
+                    "the body is shorter than its head has promised".into()
+                )));
+            }
+            None => {}
+        }
+        if self.length.is_some_and(|length| self.sent > length) {
+            return Poll::Ready(Some(Err(
+                "the body is longer than its head has promised".into()
+            )));
+        }
+        Poll::Ready(frame)
+    }
+
+    /// Whether everything was sent.
+    fn is_over(&self) -> bool {
+        self.body.is_end_stream() && self.length.is_none_or(|length| length == self.sent)
+    }
+}
+
+fn poll_head(
+    link: &SharedLink,
+    cx: &mut Context<'_>,
+    limit: usize,
+) -> Poll<io::Result<Option<Result<RequestHead, Malformed>>>> {
+    let mut link = link.lock();
+    loop {
+        if !link.buffer.is_empty() {
+            match parse_request(&mut link.buffer, limit) {
+                Ok(Parsed::Head(head)) => return Poll::Ready(Ok(Some(Ok(head)))),
+                Ok(Parsed::Partial) => {}
+                Err(malformed) => return Poll::Ready(Ok(Some(Err(malformed)))),
+            }
+        }
+        if ready!(link.poll_fill(cx))? == 0 {
+            return Poll::Ready(Ok(None));
+        }
+    }
+}
+
+/// Reads the first bytes of what comes; whether there are any.
+fn poll_bytes(link: &SharedLink, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+    let read = ready!(link.lock().poll_fill(cx))?;
+    Poll::Ready(Ok(read > 0))
+}

@@ -1,0 +1,132 @@
+//! What a connection runs on.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// A byte stream in both directions: TCP, or something on top of it.
+pub struct Stream {
+    /// What was read already, and comes first.
+    before: Bytes,
+    inner: Inner,
+}
+
+enum Inner {
+    Tcp(TcpStream),
+    /// TLS, for instance.
+    Other(Pin<Box<dyn Duplex>>),
+}
+
+/// Reads and writes.
+pub trait Duplex: AsyncRead + AsyncWrite + Send + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Send + 'static> Duplex for T {}
+
+impl Stream {
+    /// Plain TCP.
+    pub fn tcp(stream: TcpStream) -> Self {
+        Self {
+            before: Bytes::new(),
+            inner: Inner::Tcp(stream),
+        }
+    }
+
+    /// Anything else.
+    pub fn other(stream: impl Duplex) -> Self {
+        Self {
+            before: Bytes::new(),
+            inner: Inner::Other(Box::pin(stream)),
+        }
+    }
+
+    /// The same stream with `bytes` before what comes.
+    #[must_use]
+    pub fn after(mut self, bytes: Bytes) -> Self {
+        debug_assert!(self.before.is_empty(), "nothing was put back before");
+        self.before = bytes;
+        self
+    }
+
+    /// Where the other side is, if it is TCP.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        match &self.inner {
+            Inner::Tcp(stream) => stream.peer_addr().ok(),
+            Inner::Other(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.inner {
+            Inner::Tcp(stream) => std::fmt::Debug::fmt(stream, f),
+            Inner::Other(_) => f.write_str("Stream"),
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.before.has_remaining() {
+            let here = self.before.len().min(buffer.remaining());
+            buffer.put_slice(&self.before.split_to(here));
+            return Poll::Ready(Ok(()));
+        }
+        match &mut self.inner {
+            Inner::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Inner::Other(stream) => stream.as_mut().poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.inner {
+            Inner::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Inner::Other(stream) => stream.as_mut().poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.inner {
+            Inner::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Inner::Other(stream) => stream.as_mut().poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        matches!(self.inner, Inner::Tcp(_))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.inner {
+            // The kernel sends what it has.
+            Inner::Tcp(_) => Poll::Ready(Ok(())),
+            Inner::Other(stream) => stream.as_mut().poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.inner {
+            Inner::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Inner::Other(stream) => stream.as_mut().poll_shutdown(cx),
+        }
+    }
+}
