@@ -165,7 +165,14 @@ impl Metrics {
     }
 
     fn register(&self) {
-        let mut r = self.registry.lock();
+        let mut registry = self.registry.lock();
+        self.register_http(&mut registry);
+        self.register_databases(&mut registry);
+        self.register_events(&mut registry);
+        self.register_calls(&mut registry);
+    }
+
+    fn register_http(&self, r: &mut Registry) {
         r.register(
             "http_answers",
             "Answers by route and status",
@@ -186,16 +193,20 @@ impl Metrics {
             "Statements by route",
             self.http_statements.clone(),
         );
+        r.register("cache_lookups", "Look-ups in caches", self.cache.clone());
         r.register(
-            "call_duration_seconds",
-            "Calls between services",
-            self.call_duration.clone(),
+            "rate_limited",
+            "Requests refused by a limit",
+            self.rate_limited.clone(),
         );
         r.register(
-            "call_failures",
-            "Calls that failed",
-            self.call_failures.clone(),
+            "shed",
+            "Requests refused by a full queue",
+            self.shed.clone(),
         );
+    }
+
+    fn register_databases(&self, r: &mut Registry) {
         r.register("db_statements", "Statements", self.db_statements.clone());
         r.register(
             "db_transactions",
@@ -213,6 +224,9 @@ impl Metrics {
             "Transactions that run",
             self.db_running.clone(),
         );
+    }
+
+    fn register_events(&self, r: &mut Registry) {
         r.register(
             "outbox_pending",
             "Events not sent yet",
@@ -233,6 +247,19 @@ impl Metrics {
             "From the event to its handling",
             self.event_lag.clone(),
         );
+    }
+
+    fn register_calls(&self, r: &mut Registry) {
+        r.register(
+            "call_duration_seconds",
+            "Calls between services",
+            self.call_duration.clone(),
+        );
+        r.register(
+            "call_failures",
+            "Calls that failed",
+            self.call_failures.clone(),
+        );
         r.register(
             "peer_failures",
             "Attempts at other processes without an answer",
@@ -242,17 +269,6 @@ impl Metrics {
             "peer_ejections",
             "Instances that were left out for a while",
             self.peer_ejections.clone(),
-        );
-        r.register("cache_lookups", "Look-ups in caches", self.cache.clone());
-        r.register(
-            "rate_limited",
-            "Requests refused by a limit",
-            self.rate_limited.clone(),
-        );
-        r.register(
-            "shed",
-            "Requests refused by a full queue",
-            self.shed.clone(),
         );
     }
 

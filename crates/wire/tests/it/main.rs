@@ -1,6 +1,9 @@
 //! Conversations over real sockets.
 
-#![expect(clippy::disallowed_methods, reason = "what a conversation spawns ends with its test")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "what a conversation spawns ends with its test"
+)]
 
 mod exchange;
 mod served;
