@@ -31,7 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kernel::Sources;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 pub use self::error::DbError;
 pub use self::migrate::{MigrateError, Migration, PLATFORM};
@@ -89,6 +89,8 @@ struct Shared {
     sources: Sources,
     /// Woken after each commit that put something into the outbox.
     outbox: Notify,
+    /// Woken after each commit that [`Tx::note_change`] was called for.
+    changes: watch::Sender<()>,
     metrics: DbMetrics,
 }
 
@@ -116,6 +118,7 @@ impl Db {
             role,
             sources,
             outbox: Notify::new(),
+            changes: watch::Sender::new(()),
             metrics,
         };
         Ok(Self {
@@ -170,12 +173,15 @@ impl Db {
         E: From<DbError> + Send + 'static,
     {
         let shared = self.shared.clone();
-        let (result, emitted) = match &self.engine {
+        let (result, outcome) = match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.write(shared, work).await?,
             Engine::Postgres(postgres) => postgres.write(shared, work).await?,
         };
-        if emitted && result.is_ok() {
+        if result.is_ok() && outcome.emitted() {
             self.shared.outbox.notify_one();
+        }
+        if result.is_ok() && outcome.changed() {
+            self.shared.changes.send_replace(());
         }
         result
     }
@@ -183,6 +189,12 @@ impl Db {
     /// Waits until a transaction has put something into the outbox.
     pub async fn outbox_filled(&self) {
         self.shared.outbox.notified().await;
+    }
+
+    /// Tells of each commit of this process that [`Tx::note_change`] was called for; those of others
+    /// are found by looking.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.shared.changes.subscribe()
     }
 
     /// Asks the engine for a sign of life.

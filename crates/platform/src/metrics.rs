@@ -21,6 +21,9 @@ fn seconds() -> Histogram {
     Histogram::new(SECONDS)
 }
 
+/// From 10 milliseconds to 5 minutes: what building an index may take, in seconds.
+const REBUILD_SECONDS: [f64; 10] = [0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 120.0, 300.0];
+
 /// Labels of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct RouteLabels {
@@ -128,6 +131,8 @@ pub struct Metrics {
     pub peer_ejections: Family<RoleLabels, Counter>,
     /// Look-ups by cache and outcome.
     pub cache: Family<CacheLabels, Counter>,
+    /// What the search index of this process tells of itself.
+    pub search: SearchMetrics,
     /// Requests refused by a limit.
     pub rate_limited: Counter,
     /// Requests refused because a queue was full.
@@ -157,10 +162,12 @@ impl Metrics {
             peer_failures: Family::default(),
             peer_ejections: Family::default(),
             cache: Family::default(),
+            search: SearchMetrics::default(),
             rate_limited: Counter::default(),
             shed: Counter::default(),
         };
         metrics.register();
+        metrics.search.register(&mut metrics.registry.lock());
         metrics
     }
 
@@ -303,6 +310,47 @@ impl Default for Metrics {
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Metrics")
+    }
+}
+
+/// What a search index tells of itself.
+#[derive(Debug, Clone)]
+pub struct SearchMetrics {
+    /// Documents that can be found.
+    pub documents: Gauge,
+    /// Age of the oldest change that cannot be found yet, in milliseconds.
+    pub lag: Gauge,
+    /// Time to build the index anew, in seconds.
+    pub rebuild: Histogram,
+}
+
+impl SearchMetrics {
+    fn register(&self, r: &mut Registry) {
+        r.register(
+            "search_documents",
+            "Documents that can be found",
+            self.documents.clone(),
+        );
+        r.register(
+            "search_lag_milliseconds",
+            "Age of the oldest change that cannot be found yet",
+            self.lag.clone(),
+        );
+        r.register(
+            "search_rebuild_seconds",
+            "Time to build the search index anew",
+            self.rebuild.clone(),
+        );
+    }
+}
+
+impl Default for SearchMetrics {
+    fn default() -> Self {
+        Self {
+            documents: Gauge::default(),
+            lag: Gauge::default(),
+            rebuild: Histogram::new(REBUILD_SECONDS),
+        }
     }
 }
 

@@ -79,7 +79,7 @@ impl Postgres {
         &self,
         shared: Arc<Shared>,
         work: F,
-    ) -> Result<(Result<T, E>, bool), DbError>
+    ) -> Result<(Result<T, E>, Arc<tx::Outcome>), DbError>
     where
         F: FnOnce(Tx) -> Fut,
         Fut: Future<Output = Result<T, E>>,
@@ -99,7 +99,7 @@ impl Postgres {
             // Dropping the transaction undoes it.
             Err(error) => Err(error),
         };
-        Ok((result, outcome.emitted()))
+        Ok((result, outcome))
     }
 
     async fn begin(&self) -> Result<PgTransaction, DbError> {

@@ -86,7 +86,7 @@ impl Sqlite {
         &self,
         shared: Arc<Shared>,
         work: F,
-    ) -> Result<(Result<T, E>, bool), DbError>
+    ) -> Result<(Result<T, E>, Arc<tx::Outcome>), DbError>
     where
         F: FnOnce(Tx) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, E>>,
@@ -107,7 +107,7 @@ impl Sqlite {
             Box::new(move |committed| {
                 let result = committed.map_err(E::from).and(result);
                 // Nobody may be waiting any more; the work is done all the same.
-                let _ = answer.send((result, outcome.emitted()));
+                let _ = answer.send((result, outcome));
             })
         });
         let queue = self.queue.lock().clone().ok_or(DbError::Closed)?;

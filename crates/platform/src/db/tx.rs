@@ -28,6 +28,7 @@ pub struct Tx {
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     emitted: AtomicBool,
+    changed: AtomicBool,
     doomed: Mutex<Option<DbError>>,
 }
 
@@ -35,6 +36,11 @@ impl Outcome {
     /// Whether the outbox has something to send once this is committed.
     pub(super) fn emitted(&self) -> bool {
         self.emitted.load(Ordering::Relaxed)
+    }
+
+    /// Whether those who follow what changes here have something to read once this is committed.
+    pub(super) fn changed(&self) -> bool {
+        self.changed.load(Ordering::Relaxed)
     }
 
     /// A transaction in which a statement failed cannot be committed, even if its code went on:
@@ -93,6 +99,11 @@ impl Tx {
     /// Notes that the outbox will have something to send once this is committed.
     pub(crate) fn note_emitted(&self) {
         self.outcome.emitted.store(true, Ordering::Relaxed);
+    }
+
+    /// Wakes those who wait for [`Db::changes`](super::Db::changes) once this is committed.
+    pub fn note_change(&self) {
+        self.outcome.changed.store(true, Ordering::Relaxed);
     }
 
     /// The first row, if there is one.
