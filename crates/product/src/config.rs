@@ -13,6 +13,10 @@ pub struct Config {
     pub reservation_batch: usize,
     /// How often reservations are looked for that have lapsed.
     pub sweep: Duration,
+    /// How often the search index looks for changes that other instances have made.
+    pub search_poll: Duration,
+    /// How long readiness waits for the search index of an instance that has just started.
+    pub search_ready: Duration,
 }
 
 impl Config {
@@ -22,6 +26,8 @@ impl Config {
             reservation_queue: section.parse("reservation_queue"),
             reservation_batch: section.parse("reservation_batch"),
             sweep: section.duration("sweep"),
+            search_poll: section.duration("search_poll"),
+            search_ready: section.duration("search_ready"),
         }
     }
 }

@@ -60,6 +60,15 @@ pub enum ProductError {
     /// There are as many categories as there may be.
     #[error("there are {0} categories already, as many as there may be")]
     TooManyCategories(i64),
+    /// The first search index is not built yet.
+    #[error("the search index is being built; try again in a moment")]
+    IndexMissing,
+    /// So many searches wait that another one would come too late.
+    #[error("too many searches wait; try again in a moment")]
+    SearchBusy,
+    /// The search index could not be searched.
+    #[error("the search failed")]
+    SearchFailed(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// What is kept of a product is not what was written.
     #[error("a stored product cannot be read")]
     Unreadable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -99,9 +108,9 @@ impl Fault for ProductError {
             | Self::BadCategoryTree(_)
             | Self::CategoryInUse
             | Self::TooManyCategories(_) => Kind::Conflict,
-            Self::ReservationsBusy => Kind::Unavailable,
+            Self::ReservationsBusy | Self::SearchBusy | Self::IndexMissing => Kind::Unavailable,
             Self::Stale => Kind::Stale,
-            Self::Unreadable(_) => Kind::Internal,
+            Self::SearchFailed(_) | Self::Unreadable(_) => Kind::Internal,
             Self::Relayed(problem) => problem.kind(),
         }
     }
@@ -124,8 +133,9 @@ impl Fault for ProductError {
             Self::NotCounted => codes::NOT_COUNTED,
             Self::LocationTaken => codes::LOCATION_TAKEN,
             Self::TooManyLocations(_) => codes::TOO_MANY_LOCATIONS,
-            Self::ReservationsBusy => common::OVERLOADED,
-            Self::Unreadable(_) | Self::Relayed(_) => common::INTERNAL,
+            Self::ReservationsBusy | Self::SearchBusy => common::OVERLOADED,
+            Self::IndexMissing => common::UNAVAILABLE,
+            Self::SearchFailed(_) | Self::Unreadable(_) | Self::Relayed(_) => common::INTERNAL,
         }
     }
 
@@ -150,7 +160,11 @@ impl Fault for ProductError {
     }
 
     fn retry_after(&self) -> Option<u32> {
-        matches!(self, Self::ReservationsBusy).then_some(1)
+        let passing = matches!(
+            self,
+            Self::ReservationsBusy | Self::SearchBusy | Self::IndexMissing
+        );
+        passing.then_some(1)
     }
 
     fn relayed(&self) -> Option<&Problem> {

@@ -7,7 +7,8 @@ use platform::route;
 use crate::{
     ProductService, add_location, adjust_stock, archive_product, create_category, create_product,
     get_category, get_product, get_product_by_slug, get_stock, list_categories, list_ledger,
-    list_locations, list_products, remove_category, update_category, update_product,
+    list_locations, list_products, remove_category, search_products, update_category,
+    update_product,
 };
 
 /// Every route of the product service.
@@ -29,6 +30,7 @@ pub fn routes() -> Routes<ProductService> {
             route!(get_category, Access::Anyone),
             route!(update_category, write),
             route!(remove_category, write),
+            route!(search_products, Access::Anyone),
             route!(list_locations, count),
             route!(add_location, adjust),
             route!(get_stock, count),

@@ -1,7 +1,7 @@
 //! The product service: the catalogue, its prices, and the stock.
 //!
-//! **Owns** products, their variants and prices, the tree of categories, and the lists that show
-//! them; locations, the stock that lies there, reservations, and the ledger of all its changes.
+//! **Owns** products, their variants and prices, the tree of categories, and the lists and the
+//! [`search`] that show them; locations, the stock that lies there, reservations, and the ledger of all its changes.
 //!
 //! **States**: a product is a draft, active or archived; only active ones are in the shop. What a
 //! page shows is written when a product changes ([`keep`]) and only filled in with the stock of the
@@ -39,6 +39,8 @@ mod remove_category;
 mod reservation_queue;
 mod reserve_stock;
 mod rules;
+mod search;
+mod search_products;
 mod stock;
 mod store;
 mod sweep;
@@ -51,15 +53,18 @@ use std::time::Duration;
 use kernel::Event;
 use platform::db::{Db, DbError, Migration};
 use platform::lease::Lease;
+use platform::metrics::SearchMetrics;
 use platform::tasks::TaskGroup;
 
 pub use self::config::Config;
 pub use self::error::ProductError;
 pub use self::http::routes;
 use self::reservation_queue::ReservationQueue;
+use self::search::Search;
 
 /// The schema.
-pub const MIGRATIONS: &[Migration] = platform::migrations!["0001_catalogue", "0002_stock"];
+pub const MIGRATIONS: &[Migration] =
+    platform::migrations!["0001_catalogue", "0002_stock", "0003_change_log"];
 
 /// The types of events that this service listens to.
 pub const SUBSCRIPTIONS: &[&str] = &[
@@ -74,6 +79,8 @@ pub struct Deps {
     pub db: Db,
     /// Its settings.
     pub config: Config,
+    /// What its search index tells of itself.
+    pub metrics: SearchMetrics,
 }
 
 /// The product service. Cheap to clone.
@@ -84,16 +91,22 @@ pub struct ProductService {
     reservations: Arc<ReservationQueue>,
     /// One instance looks for lapsed reservations.
     sweeping: Arc<Lease>,
+    search: Search,
 }
 
 impl ProductService {
     /// Starts the service. Reservations wait until [`start`](Self::start).
     pub async fn build(deps: Deps) -> Result<Self, DbError> {
-        let Deps { db, config } = deps;
+        let Deps {
+            db,
+            config,
+            metrics,
+        } = deps;
         let term = Duration::from_secs(30);
         Ok(Self {
             reservations: Arc::new(ReservationQueue::new(&db, &config)),
             sweeping: Arc::new(Lease::new(&db, "lapsed-reservations", term)),
+            search: Search::new(&db, &config, metrics),
             config: Arc::new(config),
             db,
         })
@@ -105,10 +118,24 @@ impl ProductService {
         let reservations = self.reservations.clone();
         tasks.spawn("reservations", reservations.run(shutdown.clone()));
         tasks.spawn("lapsed reservations", self.clone().sweep(shutdown.clone()));
+        let search = self.search.clone();
+        tasks.spawn("search index", search.follow(shutdown.clone()));
+    }
+
+    /// Whether this instance answers all that it is asked, or takes so long to build its search
+    /// index that the rest must not wait for it.
+    pub fn ready(&self) -> bool {
+        self.search.ready()
     }
 
     /// Does at once what the background would do by and by; for tests.
     pub async fn settle(&self) -> Result<(), DbError> {
-        self.release_lapsed().await.map(drop)
+        self.release_lapsed().await?;
+        self.search.catch_up().await
+    }
+
+    /// Throws the search index away, which may happen at any moment; for tests.
+    pub async fn discard_search_index(&self) {
+        self.search.discard().await;
     }
 }

@@ -247,7 +247,8 @@ impl Variant {
 /// Enough to tell names apart; what is longer only makes indexes large.
 const NAME_KEY_CHARS: usize = 48;
 
-fn name_key(title: &str) -> String {
+/// What a title is sorted under.
+pub(crate) fn name_key(title: &str) -> String {
     let plain = title
         .nfkd()
         .filter(|letter| !unicode_normalization::char::is_combining_mark(*letter));

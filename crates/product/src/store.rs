@@ -7,6 +7,7 @@ pub(crate) mod inventory;
 pub(crate) mod listing;
 pub(crate) mod listing_below;
 pub(crate) mod products;
+pub(crate) mod search;
 pub(crate) mod stock;
 
 use kernel::{Id, Scalar};

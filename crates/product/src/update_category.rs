@@ -73,6 +73,10 @@ impl ProductService {
                 keep::valid(|violations| is.check(violations))?;
                 if is.parent_id != was.parent_id {
                     relocate(&tx, &is).await?;
+                } else if is.name != was.name {
+                    // Products are found by the names of what they lie in.
+                    listing_below::hold(&tx, id).await?;
+                    listing_below::note_changes(&tx, id).await?;
                 }
                 is.version += 1;
                 is.updated_at = tx.sources().now();

@@ -12,6 +12,7 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use platform::db::Db;
 use platform::metrics::Metrics;
+use product::ProductService;
 use serde::Serialize;
 
 use crate::Role;
@@ -23,6 +24,7 @@ pub(crate) struct Health(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     databases: BTreeMap<Role, Db>,
+    product: Option<ProductService>,
     draining: AtomicBool,
     metrics: Metrics,
 }
@@ -35,9 +37,14 @@ struct Readiness {
 }
 
 impl Health {
-    pub(crate) fn new(databases: BTreeMap<Role, Db>, metrics: Metrics) -> Self {
+    pub(crate) fn new(
+        databases: BTreeMap<Role, Db>,
+        product: Option<ProductService>,
+        metrics: Metrics,
+    ) -> Self {
         Self(Arc::new(Inner {
             databases,
+            product,
             draining: AtomicBool::new(false),
             metrics,
         }))
@@ -48,17 +55,21 @@ impl Health {
         self.0.draining.store(true, Ordering::SeqCst);
     }
 
+    fn indexed(&self) -> bool {
+        self.0.product.as_ref().is_none_or(ProductService::ready)
+    }
+
     async fn readiness(&self) -> Readiness {
         let mut roles = BTreeMap::new();
         for (role, db) in &self.0.databases {
-            roles.insert(
-                *role,
-                if db.ping().await.is_ok() {
-                    "ok"
-                } else {
-                    "database away"
-                },
-            );
+            let state = if db.ping().await.is_err() {
+                "database away"
+            } else if *role == Role::Product && !self.indexed() {
+                "search index not built yet"
+            } else {
+                "ok"
+            };
+            roles.insert(*role, state);
         }
         let draining = self.0.draining.load(Ordering::SeqCst);
         Readiness {

@@ -121,7 +121,7 @@ impl Server {
         let internal = settings.internal.key.clone().map(|key| {
             internal::router(contracts, routers, key, settings.internal.body_limit, &http)
         });
-        let health = Health::new(databases.clone(), metrics);
+        let health = Health::new(databases.clone(), services.product.clone(), metrics);
         let databases = databases.into_iter().collect();
         let handle = Handle(Arc::new(Running {
             services,

@@ -214,6 +214,7 @@ impl Wiring<'_> {
         let deps = product::Deps {
             db: db.clone(),
             config: self.settings.product.clone(),
+            metrics: self.metrics.search.clone(),
         };
         let service = ProductService::build(deps)
             .await

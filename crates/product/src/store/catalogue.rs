@@ -234,13 +234,17 @@ pub(crate) async fn remove_from_categories(tx: &Tx, products: &[ProductId]) -> R
     .await
 }
 
-/// Notes in the change log that products are not what they were: a product stands there once, at
-/// the place of its last change.
+/// Notes in the change log that products are not what they were, and wakes those who follow it. A
+/// product stands there once, under the number of its last change.
 pub(crate) async fn note_changes(tx: &Tx, products: &[Uuid]) -> Result<(), DbError> {
+    tx.note_change();
     tx.run(
         sql!(
-            sqlite: "INSERT OR REPLACE INTO product_changes (product_id, changed_at)
-                     SELECT id, $2 FROM products WHERE id IN rarray($1)",
+            sqlite: "INSERT INTO product_changes (product_id, seq, changed_at)
+                     SELECT id, (SELECT COALESCE(MAX(seq), 0) + 1 FROM product_changes), $2
+                     FROM products WHERE id IN rarray($1)
+                     ON CONFLICT (product_id)
+                         DO UPDATE SET seq = excluded.seq, changed_at = excluded.changed_at",
             postgres: "INSERT INTO product_changes (product_id, changed_at)
                        SELECT id, $2 FROM products WHERE id = ANY($1) ORDER BY id
                        ON CONFLICT (product_id) DO UPDATE SET seq = DEFAULT, changed_at = $2"

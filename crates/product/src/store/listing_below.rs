@@ -93,14 +93,21 @@ pub(crate) async fn add(
     .await
 }
 
-/// Notes in the change log that the products below a category have moved.
+/// Notes in the change log that the products below a category have moved, or show another name of
+/// it, and wakes those who follow it. They are to be held before: whoever changes products locks
+/// them first.
 pub(crate) async fn note_changes(tx: &Tx, category: CategoryId) -> Result<(), DbError> {
+    tx.note_change();
     tx.run(
         sql!(
-            sqlite: "INSERT OR REPLACE INTO product_changes (product_id, changed_at)
-                     SELECT DISTINCT c.product_id, $2 FROM product_categories c
+            sqlite: "INSERT INTO product_changes (product_id, seq, changed_at)
+                     SELECT DISTINCT c.product_id,
+                            (SELECT COALESCE(MAX(seq), 0) + 1 FROM product_changes), $2
+                     FROM product_categories c
                      JOIN category_ancestors a ON a.category_id = c.category_id
-                     WHERE a.ancestor_id = $1",
+                     WHERE a.ancestor_id = $1
+                     ON CONFLICT (product_id)
+                         DO UPDATE SET seq = excluded.seq, changed_at = excluded.changed_at",
             postgres: "INSERT INTO product_changes (product_id, changed_at)
                        SELECT DISTINCT c.product_id, $2::timestamptz FROM product_categories c
                        JOIN category_ancestors a ON a.category_id = c.category_id

@@ -12,6 +12,7 @@ use contracts::product::{
 };
 use kernel::{Currency, Event, Id, Money, Problem, Rate, Timestamp};
 use platform::db::Db;
+use platform::metrics::SearchMetrics;
 use platform::tasks::{Shutdown, TaskGroup};
 use platform::{events, params, sql};
 use product::{Config, Deps, ProductService};
@@ -50,6 +51,8 @@ pub(crate) fn config() -> Config {
         reservation_queue: 10_000,
         reservation_batch: 128,
         sweep,
+        search_poll: sweep,
+        search_ready: sweep,
     }
 }
 
@@ -59,6 +62,7 @@ impl Instance {
         let built = ProductService::build(Deps {
             db: db.clone(),
             config,
+            metrics: SearchMetrics::default(),
         })
         .await;
         let service = built.expect("the service starts");

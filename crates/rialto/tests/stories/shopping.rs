@@ -18,14 +18,15 @@ async fn from_the_registration_to_the_parcel() {
     // She looks around as nobody in particular, and puts a mug into a cart.
     let found = shop
         .client()
-        .get("/v1/products?limit=5&sort=price")
+        .get("/v1/products?limit=5&currency=EUR&sort=price")
         .await
         .ok();
     assert_eq!(found["items"][0]["slug"], "blue-mug");
     shop.settle().await;
     let found = shop.client().get("/v1/search?q=blu").await.ok();
     assert_eq!(found["items"][0]["slug"], "blue-mug");
-    let body = json!({"lines": [{"variant_id": mug.variant_id, "quantity": 1}]});
+    let line = json!({"variant_id": mug.variant_id, "quantity": 1});
+    let body = json!({"currency": "EUR", "lines": [line]});
     let cart = shop.client().post("/v1/carts", body).await.expect(201);
     let path = format!("/v1/carts/{}", cart["id"].as_str().expect("an id"));
 
