@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use testkit::{Answer, Client};
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 const CHECKOUTS: usize = 500;
@@ -164,26 +165,24 @@ async fn five_hundred_checkouts_and_a_process_that_keeps_dying() {
     let variant = stock_up(&shop).await;
     let next = Arc::new(AtomicUsize::new(0));
     let orders: Arc<Mutex<Vec<Value>>> = Arc::default();
-    let buyers: Vec<_> = (0..BUYERS)
-        .map(|_| {
-            let (client, variant) = (client.clone(), variant.clone());
-            let (next, orders) = (next.clone(), orders.clone());
-            tokio::spawn(async move {
-                loop {
-                    let number = next.fetch_add(1, Ordering::SeqCst);
-                    if number >= CHECKOUTS {
-                        return;
-                    }
-                    let order = check_out(&client, &variant, number).await;
-                    orders.lock().await.push(order);
+    let mut buyers = JoinSet::new();
+    for _ in 0..BUYERS {
+        let (client, variant) = (client.clone(), variant.clone());
+        let (next, orders) = (next.clone(), orders.clone());
+        buyers.spawn(async move {
+            loop {
+                let number = next.fetch_add(1, Ordering::SeqCst);
+                if number >= CHECKOUTS {
+                    return;
                 }
-            })
-        })
-        .collect();
-    let crashes = crash_now_and_then(&mut shop, &next).await;
-    for buyer in buyers {
-        buyer.await.expect("every buyer is served in the end");
+                let order = check_out(&client, &variant, number).await;
+                orders.lock().await.push(order);
+            }
+        });
     }
+    let crashes = crash_now_and_then(&mut shop, &next).await;
+    // Fails if a buyer was not served in the end.
+    buyers.join_all().await;
     assert!(crashes >= 5, "the process died {crashes} times");
     shop.crash().await;
     let orders = orders.lock().await;
@@ -258,16 +257,33 @@ async fn count(db: &Db, statement: &'static platform::db::Sql) -> i64 {
 async fn check(shop: &Shop, orders: &[Value]) {
     let (order, product) = (shop.db(Role::Order).await, shop.db(Role::Product).await);
     let (cart, mail) = (shop.db(Role::Cart).await, shop.db(Role::Notification).await);
+    everything_is_settled(&order, &product).await;
+    each_was_charged_once(&order, orders).await;
+    the_ledger_adds_up(&product).await;
+    for (db, consumers) in [(&product, 1), (&cart, 2), (&mail, 1), (&order, 1)] {
+        every_event_was_handled(db, consumers).await;
+    }
+    let waiting = sql!("SELECT COUNT(*) FROM outbox_backlog");
+    assert_eq!(count(&order, waiting).await, 0);
+    let mails = count(&mail, sql!("SELECT COUNT(*) FROM mails")).await;
+    assert_eq!(mails, CHECKOUTS as i64, "each was written to once");
+    let open = sql!("SELECT COUNT(*) FROM carts WHERE state = 'open'");
+    assert_eq!(count(&cart, open).await, 0, "every cart is closed");
+}
+
+async fn everything_is_settled(order: &Db, product: &Db) {
     let unsettled = sql!("SELECT COUNT(*) FROM orders WHERE lease_until IS NOT NULL");
     let unsent = sql!("SELECT COUNT(*) FROM outbox WHERE sent_at IS NULL");
     let held = sql!("SELECT COUNT(*) FROM reservations WHERE state = 'held'");
     until("everything is settled", async || {
-        count(&order, unsettled).await == 0
-            && count(&order, unsent).await == 0
-            && count(&product, held).await == 0
+        count(order, unsettled).await == 0
+            && count(order, unsent).await == 0
+            && count(product, held).await == 0
     })
     .await;
+}
 
+async fn each_was_charged_once(order: &Db, orders: &[Value]) {
     let ids: BTreeSet<&str> = orders
         .iter()
         .filter_map(|order| order["id"].as_str())
@@ -277,17 +293,13 @@ async fn check(shop: &Shop, orders: &[Value]) {
         (CHECKOUTS, CHECKOUTS),
         "each has an order of their own"
     );
-    let placed = count(
-        &order,
-        sql!("SELECT COUNT(*) FROM orders WHERE state = 'placed'"),
-    )
-    .await;
+    let placed = sql!("SELECT COUNT(*) FROM orders WHERE state = 'placed'");
     assert_eq!(
-        placed, CHECKOUTS as i64,
+        count(order, placed).await,
+        CHECKOUTS as i64,
         "what was acknowledged is there, and nothing else"
     );
-
-    let book = order::read_book(&order, None).await.expect("the book");
+    let book = order::read_book(order, None).await.expect("the book");
     let charged: Vec<_> = book
         .iter()
         .filter(|entry| entry.state == "authorised")
@@ -301,17 +313,13 @@ async fn check(shop: &Shop, orders: &[Value]) {
         for_orders.iter().all(|id| ids.contains(id.as_str())),
         "and nobody else was"
     );
+}
 
-    let sold = sql!("SELECT CAST(SUM(on_hand) AS bigint) FROM stock");
-    assert_eq!(count(&product, sold).await, STOCK - CHECKOUTS as i64);
-    assert_eq!(
-        count(
-            &product,
-            sql!("SELECT CAST(SUM(reserved) AS bigint) FROM stock")
-        )
-        .await,
-        0
-    );
+async fn the_ledger_adds_up(product: &Db) {
+    let on_hand = sql!("SELECT CAST(SUM(on_hand) AS bigint) FROM stock");
+    assert_eq!(count(product, on_hand).await, STOCK - CHECKOUTS as i64);
+    let reserved = sql!("SELECT CAST(SUM(reserved) AS bigint) FROM stock");
+    assert_eq!(count(product, reserved).await, 0);
     let differs = sql!(
         "SELECT COUNT(*) FROM stock s WHERE s.on_hand <> (
              SELECT CAST(SUM(on_hand_delta) AS bigint) FROM ledger l
@@ -320,30 +328,18 @@ async fn check(shop: &Shop, orders: &[Value]) {
              SELECT CAST(SUM(reserved_delta) AS bigint) FROM ledger l
              WHERE l.variant_id = s.variant_id AND l.location_id = s.location_id)"
     );
-    assert_eq!(
-        count(&product, differs).await,
-        0,
-        "the ledger adds up to the stock"
-    );
+    let differing = count(product, differs).await;
+    assert_eq!(differing, 0, "the ledger adds up to the stock");
+}
 
+async fn every_event_was_handled(db: &Db, consumers: i64) {
+    let role = db.role();
     let handled = sql!(
         "SELECT COUNT(*) FROM handled_events
          WHERE consumer NOT IN ('product.restock_cancelled', 'notification.order_cancelled')"
     );
+    let expected = CHECKOUTS as i64 * consumers;
+    assert_eq!(count(db, handled).await, expected, "{role} handled each");
     let failed = sql!("SELECT COUNT(*) FROM event_failures");
-    let waiting = sql!("SELECT COUNT(*) FROM outbox_backlog");
-    for (db, consumers) in [(&product, 1), (&cart, 2), (&mail, 1), (&order, 1)] {
-        let role = db.role();
-        assert_eq!(
-            count(db, handled).await,
-            CHECKOUTS as i64 * consumers,
-            "{role} handled each"
-        );
-        assert_eq!(count(db, failed).await, 0, "{role} failed at none");
-    }
-    assert_eq!(count(&order, waiting).await, 0);
-    let mails = count(&mail, sql!("SELECT COUNT(*) FROM mails")).await;
-    assert_eq!(mails, CHECKOUTS as i64, "each was written to once");
-    let open = sql!("SELECT COUNT(*) FROM carts WHERE state = 'open'");
-    assert_eq!(count(&cart, open).await, 0, "every cart is closed");
+    assert_eq!(count(db, failed).await, 0, "{role} failed at none");
 }
