@@ -15,6 +15,7 @@ mod link;
 pub mod server;
 mod stream;
 mod tunnel;
+pub mod workers;
 
 pub use self::body::{Body, BoxError};
 pub use self::link::BodyError;

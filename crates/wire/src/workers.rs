@@ -1,0 +1,154 @@
+//! Threads that serve connections, each with a runtime of its own: what belongs to a connection
+//! stays on one core, and nobody steals work. One acceptor deals connections out, to whoever has
+//! the fewest; the kernel alone (`SO_REUSEPORT`) spreads them unevenly.
+
+use std::cell::Cell;
+use std::io;
+use std::net::{SocketAddr, TcpStream as StdStream};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+
+use tokio::net::TcpStream;
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio_util::task::TaskTracker;
+
+/// Connections that may wait for a worker to look up.
+const QUEUE: usize = 1024;
+
+thread_local! {
+    static INDEX: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Which worker runs this; 0 outside of all workers.
+pub fn index() -> usize {
+    INDEX.get()
+}
+
+/// Serves one connection.
+pub type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Running workers. Dropping them ends them once their connections have ended.
+#[derive(Debug)]
+pub struct Workers {
+    workers: Vec<Worker>,
+}
+
+#[derive(Debug)]
+struct Worker {
+    arrivals: Sender<Arrival>,
+    open: Arc<AtomicUsize>,
+    thread: JoinHandle<()>,
+}
+
+struct Arrival {
+    stream: StdStream,
+    peer: SocketAddr,
+    /// Whatever must live as long as the connection.
+    place: Box<dyn Send>,
+}
+
+impl Workers {
+    /// Starts `count` threads called `name`, which give each of their connections to `serve`.
+    pub fn start(
+        count: usize,
+        name: &str,
+        serve: impl Fn(TcpStream, SocketAddr) -> Serving + Clone + Send + 'static,
+    ) -> io::Result<Self> {
+        let workers = (0..count.max(1)).map(|index| {
+            let (arrivals, arriving) = mpsc::channel(QUEUE);
+            let open = Arc::new(AtomicUsize::new(0));
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            let (serve, counted) = (serve.clone(), open.clone());
+            let thread = std::thread::Builder::new()
+                .name(format!("{name}-{index}"))
+                .spawn(move || {
+                    INDEX.set(index);
+                    runtime.block_on(work(arriving, counted, serve));
+                })?;
+            Ok(Worker {
+                arrivals,
+                open,
+                thread,
+            })
+        });
+        Ok(Self {
+            workers: workers.collect::<io::Result<_>>()?,
+        })
+    }
+
+    /// Gives a connection to the worker that has the fewest. `place` is dropped with the
+    /// connection; with it at once if every queue is full.
+    pub fn deal(&self, stream: StdStream, peer: SocketAddr, place: impl Send + 'static) {
+        let open = |worker: &&Worker| worker.open.load(Ordering::Relaxed);
+        let Some(worker) = self.workers.iter().min_by_key(open) else {
+            return;
+        };
+        worker.open.fetch_add(1, Ordering::Relaxed);
+        let arrival = Arrival {
+            stream,
+            peer,
+            place: Box::new(place),
+        };
+        if worker.arrivals.try_send(arrival).is_err() {
+            worker.open.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits until all connections have ended, and the threads with them.
+    pub async fn finish(self) {
+        let threads: Vec<_> = self
+            .workers
+            .into_iter()
+            .map(|worker| worker.thread)
+            .collect();
+        let joined = tokio::task::spawn_blocking(move || {
+            // A worker that has panicked has nothing left to wait for.
+            threads.into_iter().for_each(|thread| drop(thread.join()));
+        });
+        let _ = joined.await;
+    }
+}
+
+async fn work(
+    mut arriving: Receiver<Arrival>,
+    open: Arc<AtomicUsize>,
+    serve: impl Fn(TcpStream, SocketAddr) -> Serving,
+) {
+    let connections = TaskTracker::new();
+    while let Some(Arrival {
+        stream,
+        peer,
+        place,
+    }) = arriving.recv().await
+    {
+        let place = Place {
+            open: open.clone(),
+            _held: place,
+        };
+        let Ok(stream) = TcpStream::from_std(stream) else {
+            continue;
+        };
+        let serving = serve(stream, peer);
+        connections.spawn(async move {
+            let _place = place;
+            serving.await;
+        });
+    }
+    connections.close();
+    connections.wait().await;
+}
+
+struct Place {
+    open: Arc<AtomicUsize>,
+    _held: Box<dyn Send>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
