@@ -10,10 +10,14 @@ mod facets;
 mod find;
 mod follow;
 mod index;
+#[cfg(test)]
+mod load;
 mod matching;
 mod plain;
 mod price;
 mod question;
+#[cfg(test)]
+mod tests;
 mod top;
 mod words;
 

@@ -1,5 +1,7 @@
 //! A small HTTP client that keeps what matters to a test.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, Full};
@@ -47,6 +49,21 @@ impl Client {
     /// Where it talks to.
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    /// What an admin listener tells of its process once that is ready. No sleeps: it asks until it
+    /// is.
+    pub async fn ready(&self) -> Value {
+        let ready = async {
+            loop {
+                let answer = self.get("/health/ready").await;
+                if answer.status == 200 {
+                    return answer.body;
+                }
+            }
+        };
+        let ready = tokio::time::timeout(Duration::from_secs(20), ready).await;
+        ready.expect("the process becomes ready")
     }
 
     /// A `GET`.

@@ -10,10 +10,10 @@ use testkit::{Client, TestShop};
 use crate::categories;
 
 /// A generator that needs no more than to be the same every time (SplitMix64).
-struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
+    pub(crate) fn roll(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -21,7 +21,7 @@ impl Dice {
         usize::try_from((z ^ (z >> 31)) % sides as u64).expect("less than sides")
     }
 
-    fn one_of<T: Clone>(&mut self, list: &[T]) -> T {
+    pub(crate) fn one_of<T: Clone>(&mut self, list: &[T]) -> T {
         list[self.roll(list.len())].clone()
     }
 }
@@ -41,7 +41,7 @@ const SORTS: [&str; 4] = ["newest", "name", "price", "-price"];
 const STATUSES: [&str; 3] = ["draft", "active", "archived"];
 
 /// A catalogue in memory, listed the simple way.
-struct Naive {
+pub(crate) struct Naive {
     products: BTreeMap<String, NaiveProduct>,
     parents: BTreeMap<String, Option<String>>,
 }
@@ -58,13 +58,13 @@ struct NaiveProduct {
 }
 
 #[derive(Debug, Default)]
-struct Question {
+pub(crate) struct Question {
     category: Option<String>,
     currency: Option<&'static str>,
     price_min: Option<i64>,
     price_max: Option<i64>,
     in_stock: Option<bool>,
-    status: &'static str,
+    pub(crate) status: &'static str,
     sort: &'static str,
 }
 
@@ -81,7 +81,7 @@ impl Naive {
     }
 
     /// The ids that the question asks for, in order.
-    fn answer(&self, question: &Question) -> Vec<String> {
+    pub(crate) fn answer(&self, question: &Question) -> Vec<String> {
         let price = |product: &NaiveProduct| match question.currency {
             None => Some(0),
             Some(currency) => product.prices.get(currency).copied(),
@@ -120,7 +120,7 @@ impl Naive {
 }
 
 impl Question {
-    fn random(dice: &mut Dice, naive: &Naive) -> Self {
+    pub(crate) fn random(dice: &mut Dice, naive: &Naive) -> Self {
         let categories: Vec<&String> = naive.parents.keys().collect();
         let sort = dice.one_of(&SORTS);
         let by_price = sort.ends_with("price") || dice.roll(3) == 0;
@@ -143,7 +143,7 @@ impl Question {
         }
     }
 
-    fn query(&self) -> String {
+    pub(crate) fn query(&self) -> String {
         let mut query = format!("/v1/products?status={}&sort={}", self.status, self.sort);
         let mut add = |name: &str, value: Option<String>| {
             if let Some(value) = value {
@@ -160,7 +160,7 @@ impl Question {
 }
 
 /// The ids of all pages.
-async fn all_pages(client: &Client, query: &str, limit: usize) -> Vec<String> {
+pub(crate) async fn all_pages(client: &Client, query: &str, limit: usize) -> Vec<String> {
     let (mut ids, mut cursor) = (Vec::new(), String::new());
     loop {
         let path = format!("{query}&limit={limit}{cursor}");
@@ -227,15 +227,15 @@ fn random_product(dice: &mut Dice, naive: &Naive, number: usize) -> (Value, Naiv
     (body, product)
 }
 
-struct World {
-    shop: TestShop,
-    admin: Client,
-    naive: Naive,
-    dice: Dice,
+pub(crate) struct World {
+    pub(crate) shop: TestShop,
+    pub(crate) admin: Client,
+    pub(crate) naive: Naive,
+    pub(crate) dice: Dice,
 }
 
 impl World {
-    async fn start(seed: u64) -> Self {
+    pub(crate) async fn start(seed: u64) -> Self {
         let shop = TestShop::start().await;
         let admin = shop.admin().await;
         let (mut dice, mut parents) = (Dice(seed), BTreeMap::new());
@@ -258,7 +258,7 @@ impl World {
         }
     }
 
-    async fn create(&mut self, number: usize) {
+    pub(crate) async fn create(&mut self, number: usize) {
         let (body, mut product) = random_product(&mut self.dice, &self.naive, number);
         let answer = self.admin.post("/v1/products", body).await;
         product.etag = answer.etag();
@@ -271,7 +271,7 @@ impl World {
         }
     }
 
-    async fn change(&mut self) {
+    pub(crate) async fn change(&mut self) {
         let ids: Vec<String> = self.naive.products.keys().cloned().collect();
         let id = self.dice.one_of(&ids);
         let (mut body, new) = random_product(&mut self.dice, &self.naive, 0);
@@ -296,7 +296,7 @@ impl World {
         answer.expect(200);
     }
 
-    async fn move_category(&mut self) {
+    pub(crate) async fn move_category(&mut self) {
         let ids: Vec<String> = self.naive.parents.keys().cloned().collect();
         let id = self.dice.one_of(&ids);
         let parent = (self.dice.roll(4) > 0).then(|| self.dice.one_of(&ids));

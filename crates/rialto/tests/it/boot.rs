@@ -12,7 +12,7 @@ async fn every_role_boots_alone() {
         .await;
     assert_eq!(shop.admin_clients().len(), Role::ALL.len());
     for admin in shop.admin_clients() {
-        let health = admin.get("/health/ready").await.expect(200);
+        let health = admin.ready().await;
         assert_eq!(health["ready"], true);
         admin.get("/health/live").await.ok();
     }
@@ -30,7 +30,7 @@ async fn every_role_boots_alone() {
 async fn readiness_fails_before_the_listeners_close() {
     let shop = TestShop::start().await;
     for admin in shop.admin_clients() {
-        let health = admin.get("/health/ready").await.expect(200);
+        let health = admin.ready().await;
         assert_eq!(health["draining"], false);
     }
     shop.stop().await;

@@ -174,7 +174,7 @@ async fn a_server_tells_where_it_is_and_stops_when_asked() {
         let folder = folder();
         let served = Served::start(folder.path(), &["--listen", "127.0.0.1:0"]);
         let (shop, admin) = (served.address("shop"), served.address("health"));
-        assert_eq!(admin.get("/health/ready").await.expect(200)["ready"], true);
+        assert_eq!(admin.ready().await["ready"], true);
         shop.get("/openapi.json").await.ok();
         let metrics = admin.get("/metrics").await;
         assert!(metrics.bytes.starts_with(b"# HELP"));
