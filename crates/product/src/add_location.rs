@@ -14,7 +14,7 @@ use crate::store::{inventory, stock};
 use crate::{ProductError, ProductService};
 
 /// Every reservation looks at every location of its goods.
-const MOST: i64 = 100;
+pub(crate) const MOST: i64 = 100;
 const LOWEST_PRIORITY: i64 = 1_000_000;
 
 /// A place where stock will lie.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kernel::Currency;
 use platform::config::Section;
 
 /// The section `product` of the configuration.
@@ -17,6 +18,8 @@ pub struct Config {
     pub search_poll: Duration,
     /// How long readiness waits for the search index of an instance that has just started.
     pub search_ready: Duration,
+    /// The currency of prices that name none, in files that are imported and exported.
+    pub currency: Currency,
 }
 
 impl Config {
@@ -28,6 +31,7 @@ impl Config {
             sweep: section.duration("sweep"),
             search_poll: section.duration("search_poll"),
             search_ready: section.duration("search_ready"),
+            currency: section.parse("currency"),
         }
     }
 }

@@ -23,11 +23,13 @@ mod create_category;
 mod create_product;
 mod document;
 mod error;
+mod export_products;
 mod get_category;
 mod get_product;
 mod get_product_by_slug;
 mod get_stock;
 mod http;
+mod import_products;
 mod keep;
 mod list_categories;
 mod list_ledger;
@@ -41,6 +43,7 @@ mod reserve_stock;
 mod rules;
 mod search;
 mod search_products;
+mod sheet;
 mod stock;
 mod store;
 mod sweep;
@@ -58,7 +61,13 @@ use platform::tasks::TaskGroup;
 
 pub use self::config::Config;
 pub use self::error::ProductError;
+pub use self::export_products::{ExportError, ExportSettings, ExportSummary, export_products};
 pub use self::http::routes;
+pub use self::import_products::{
+    BadHeader, ImportError, ImportSettings, ImportStock, ImportSummary, Rejection, Watch,
+    has_products, import_products,
+};
+pub use self::model::ProductStatus;
 use self::reservation_queue::ReservationQueue;
 use self::search::Search;
 

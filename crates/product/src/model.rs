@@ -13,7 +13,7 @@ use crate::document;
 
 kernel::text_enum! {
     /// Where a product stands.
-    pub(crate) enum ProductStatus {
+    pub enum ProductStatus {
         /// In the making: only staff see it.
         Draft = "draft",
         /// In the shop.

@@ -9,6 +9,7 @@ pub(crate) mod listing_below;
 pub(crate) mod products;
 pub(crate) mod search;
 pub(crate) mod stock;
+pub(crate) mod transfer;
 
 use kernel::{Id, Scalar};
 use serde::Serialize;

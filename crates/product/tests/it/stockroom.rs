@@ -53,6 +53,7 @@ pub(crate) fn config() -> Config {
         sweep,
         search_poll: sweep,
         search_ready: sweep,
+        currency: Currency::EUR,
     }
 }
 

@@ -1,0 +1,263 @@
+//! Gathers the lines of a file into products, and products into batches, in constant memory: what
+//! is not written yet, and sixteen bytes for each handle and SKU, to notice those that come back.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Place;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Read};
+
+use kernel::Currency;
+
+use super::ImportError;
+use super::entry::Entry;
+use super::line::Line;
+use super::report::{Rejection, Tally};
+use crate::sheet::{BadHeader, Column, Columns, Record, Records};
+
+/// How much is written in one transaction.
+const BATCH_PRODUCTS: usize = 200;
+const BATCH_BYTES: usize = 1024 * 1024;
+
+/// The products of a file, in its order.
+pub(super) struct Gather<R> {
+    records: Records<R>,
+    columns: Columns,
+    handles: Seen,
+    skus: Seen,
+    /// The product that the next line may belong to.
+    current: Option<Draft>,
+    /// The product of a line that could not be read, if that was not the current one; empty if the
+    /// line names none.
+    spoilt: Option<String>,
+}
+
+/// A product whose lines are being read.
+struct Draft {
+    entry: Entry,
+    rejected: bool,
+    /// What its other lines say does not matter any more.
+    given_up: bool,
+}
+
+impl<R: Read> Gather<R> {
+    /// Reads the header.
+    pub(super) fn open(input: R, currency: Currency) -> Result<Self, ImportError> {
+        let mut records = Records::new(input);
+        let header = loop {
+            match records.read()? {
+                None => return Err(ImportError::Empty),
+                Some(Ok(record)) if is_blank(&record) => {}
+                Some(Ok(record)) => break record,
+                Some(Err(unreadable)) => {
+                    let line = unreadable.line;
+                    let header = BadHeader::Unreadable(unreadable.flaw.to_string());
+                    return Err(ImportError::Header { line, header });
+                }
+            }
+        };
+        let columns = Columns::read(&header, currency).map_err(|bad| ImportError::Header {
+            line: header.line,
+            header: bad,
+        })?;
+        Ok(Self {
+            records,
+            columns,
+            handles: Seen::default(),
+            skus: Seen::default(),
+            current: None,
+            spoilt: None,
+        })
+    }
+
+    pub(super) fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
+    /// How much of the file was read.
+    pub(super) fn position(&self) -> u64 {
+        self.records.position()
+    }
+
+    /// The products that are written together next; none at the end of the file.
+    pub(super) fn batch(&mut self, tally: &mut Tally<'_>) -> io::Result<Vec<Entry>> {
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        while batch.len() < BATCH_PRODUCTS && bytes < BATCH_BYTES {
+            let Some(entry) = self.entry(tally)? else {
+                break;
+            };
+            bytes += entry.bytes;
+            batch.push(entry);
+        }
+        Ok(batch)
+    }
+
+    /// The next product of which every line can be read.
+    fn entry(&mut self, tally: &mut Tally<'_>) -> io::Result<Option<Entry>> {
+        loop {
+            let done = match self.records.read()? {
+                None => return Ok(self.close(tally)),
+                Some(Ok(record)) if is_blank(&record) => None,
+                Some(Ok(record)) => {
+                    tally.summary.lines += 1;
+                    self.line(&record, tally)
+                }
+                Some(Err(unreadable)) => {
+                    tally.summary.lines += 1;
+                    let reason = unreadable.flaw.to_string();
+                    // The flaw is in the field after those that could be read.
+                    let column = self.columns.name_at(unreadable.fields.len());
+                    self.spoil(unreadable.line, &unreadable.fields, (column, reason), tally);
+                    None
+                }
+            };
+            if done.is_some() {
+                return Ok(done);
+            }
+        }
+    }
+
+    /// Adds a line; returns the product that it ends.
+    fn line(&mut self, record: &Record, tally: &mut Tally<'_>) -> Option<Entry> {
+        let (count, expected) = (record.fields.len(), self.columns.count());
+        if count != expected {
+            let reason = format!("the line has {count} fields, the first line {expected}");
+            self.spoil(record.line, &record.fields, (None, reason), tally);
+            return None;
+        }
+        let handle = self
+            .columns
+            .cell(record, Column::Handle)
+            .unwrap_or_default();
+        if handle.is_empty() {
+            let reason = String::from("the line names no product");
+            self.spoil(record.line, &record.fields, (None, reason), tally);
+            return None;
+        }
+        let mut line = Line::of(&self.columns, record, handle);
+        if let Some(draft) = &mut self.current
+            && draft.entry.handle == handle
+        {
+            draft.add(line, &mut self.skus, tally);
+            return None;
+        }
+        let spoilt = self.spoilt.take();
+        let spoilt = spoilt.is_some_and(|owner| owner.is_empty() || owner == handle);
+        let before = self.handles.note(handle, record.line);
+        // Without the line that cannot be read, the others would look worse than they are.
+        let given_up = spoilt || before.is_some();
+        let mut next = Draft {
+            entry: Entry::begin(handle, &mut line),
+            rejected: given_up,
+            given_up,
+        };
+        if let Some(before) = before.filter(|_| !spoilt) {
+            let reason = format!(
+                "the product was in line {before} already; its lines must follow each other"
+            );
+            tally.reject(&line.rejection(Some(Column::Handle), reason));
+        }
+        next.add(line, &mut self.skus, tally);
+        let done = self.close(tally);
+        self.current = Some(next);
+        done
+    }
+
+    /// The current product, unless one of its lines was rejected.
+    fn close(&mut self, tally: &mut Tally<'_>) -> Option<Entry> {
+        let Draft {
+            mut entry,
+            rejected,
+            ..
+        } = self.current.take()?;
+        if rejected {
+            tally.summary.rejected += 1;
+            return None;
+        }
+        entry.finish();
+        Some(entry)
+    }
+
+    /// A line that cannot be read costs its product: without the line it would be another one.
+    fn spoil(
+        &mut self,
+        line: u64,
+        fields: &[String],
+        (column, mut reason): (Option<String>, String),
+        tally: &mut Tally<'_>,
+    ) {
+        let handle = self
+            .columns
+            .field(fields, Column::Handle)
+            .unwrap_or_default();
+        let current = self.current.as_mut();
+        let current = current.filter(|draft| handle.is_empty() || draft.entry.handle == handle);
+        let found = current.map(|draft| draft.rejected = true).is_some();
+        if handle.is_empty() {
+            reason.push_str("; the products before and after it are left out as well");
+            self.spoilt = Some(String::new());
+        } else if !found {
+            self.handles.note(handle, line);
+            self.spoilt = Some(handle.to_owned());
+        }
+        tally.summary.unreadable += 1;
+        tally.reject(&Rejection {
+            line,
+            column,
+            handle: (!handle.is_empty()).then(|| handle.to_owned()),
+            reason,
+        });
+    }
+}
+
+impl Draft {
+    fn add(&mut self, mut line: Line<'_>, skus: &mut Seen, tally: &mut Tally<'_>) {
+        if self.given_up {
+            return;
+        }
+        self.entry.bytes += line.bytes();
+        self.entry.add(&mut line);
+        note_sku(&mut line, skus);
+        self.given_up = line.given_up();
+        for rejection in line.finish() {
+            self.rejected = true;
+            tally.reject(&rejection);
+        }
+    }
+}
+
+fn note_sku(line: &mut Line<'_>, skus: &mut Seen) {
+    if let Some(sku) = line.text(Column::Sku).filter(|sku| !sku.is_empty())
+        && let Some(before) = skus.note(&sku, line.number())
+    {
+        line.reject(
+            Column::Sku,
+            format!("the SKU `{sku}` is in line {before} already"),
+        );
+    }
+}
+
+fn is_blank(record: &Record) -> bool {
+    record.fields.iter().all(|field| field.trim().is_empty())
+}
+
+/// Where texts were seen first. Only a fingerprint of each is kept.
+#[derive(Default)]
+struct Seen {
+    lines: HashMap<u64, u32>,
+    fingerprints: RandomState,
+}
+
+impl Seen {
+    /// Notes a text; the line that it was in before, if there is one.
+    fn note(&mut self, text: &str, line: u64) -> Option<u32> {
+        let line = u32::try_from(line).unwrap_or(u32::MAX);
+        let before = self.lines.entry(self.fingerprints.hash_one(text));
+        match before {
+            Place::Occupied(before) => Some(*before.get()),
+            Place::Vacant(place) => {
+                place.insert(line);
+                None
+            }
+        }
+    }
+}
