@@ -1,5 +1,7 @@
 //! The command line: what can be asked, and the help that explains it.
 
+mod transfer;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -10,6 +12,8 @@ use contracts::notification::MailId;
 use kernel::{Email, EventId, StaffRole};
 use platform::config::Layers;
 use rialto::Role;
+
+pub(crate) use self::transfer::{ExportCommand, ImportCommand, ImportProducts};
 
 const AFTER: &str = "\
 Examples:
@@ -78,6 +82,12 @@ pub(crate) enum Command {
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Bring data in from files
+    #[command(subcommand)]
+    Import(ImportCommand),
+    /// Write data into files
+    #[command(subcommand)]
+    Export(ExportCommand),
     /// Print the OpenAPI document
     #[command(after_help = "Examples:\n  rialto openapi > openapi.json")]
     Openapi,

@@ -4,6 +4,8 @@ mod completions;
 mod config;
 mod doctor;
 mod events;
+mod export;
+mod import;
 mod mail;
 mod migrate;
 mod openapi;
@@ -12,6 +14,7 @@ mod staff;
 
 use std::collections::BTreeSet;
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use kernel::Sources;
@@ -59,6 +62,11 @@ impl Failure {
             exit: Exit::Wrong,
             message: message.into(),
         }
+    }
+
+    /// A file cannot be read, or written.
+    pub(crate) fn of_file(path: &Path, error: impl Into<anyhow::Error>) -> Self {
+        error.into().context(path.display().to_string()).into()
     }
 
     /// Everything that is wrong with the configuration, and everything outside that is not as it
@@ -117,6 +125,8 @@ pub(crate) fn run(cli: Cli) -> Outcome {
             Command::Serve(serve) => Box::pin(serve::run(&global, serve)).await,
             Command::Migrate(migrate) => Box::pin(migrate::run(&global, migrate)).await,
             Command::Config(command) => config::run(&global, command),
+            Command::Import(command) => Box::pin(import::run(&global, command)).await,
+            Command::Export(command) => Box::pin(export::run(&global, command)).await,
             Command::Openapi => openapi::run(),
             Command::Staff(command) => Box::pin(staff::run(&global, command)).await,
             Command::Mail(command) => Box::pin(mail::run(&global, command)).await,

@@ -10,6 +10,11 @@ pub(crate) fn say(text: impl Display) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
 }
 
+/// Writes a part of a line, or several lines, to standard output.
+pub(crate) fn say_part(text: impl Display) -> io::Result<()> {
+    write!(io::stdout().lock(), "{text}")
+}
+
 /// Writes a line to standard error.
 pub(crate) fn whisper(text: impl Display) {
     // Nobody is left to be told that nobody listens.
@@ -39,6 +44,11 @@ pub(crate) fn odd<T>(text: T) -> StyledObject<T> {
 /// What is broken, on standard output.
 pub(crate) fn bad<T>(text: T) -> StyledObject<T> {
     style(text).red()
+}
+
+/// What needs a look, on standard error.
+pub(crate) fn odd_aside<T>(text: T) -> StyledObject<T> {
+    style(text).yellow().for_stderr()
 }
 
 /// What matters less, on standard output.

@@ -18,3 +18,4 @@ mod statements;
 mod subscriptions;
 mod tables;
 mod telemetry;
+mod transfer;

@@ -59,13 +59,13 @@ pub(crate) fn run_with_input(mut command: Command, input: &str) -> Run {
 }
 
 /// A server that runs until it is dropped.
-struct Served {
+pub(crate) struct Served {
     child: Child,
     banner: Vec<String>,
 }
 
 impl Served {
-    fn start(folder: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
         let mut all = vec!["serve", "--set", "admin.listen=127.0.0.1:0"];
         all.extend(arguments);
         let mut command = command(folder, &all);
@@ -86,7 +86,7 @@ impl Served {
         Self { child, banner }
     }
 
-    fn address(&self, what: &str) -> Client {
+    pub(crate) fn address(&self, what: &str) -> Client {
         let line = self
             .banner
             .iter()
@@ -98,7 +98,7 @@ impl Served {
     }
 
     /// Asks it to stop; its exit code and what it has logged.
-    fn stop(mut self, signal: Signal) -> (i32, String) {
+    pub(crate) fn stop(mut self, signal: Signal) -> (i32, String) {
         kill_process(Pid::from_child(&self.child), signal).expect("it runs");
         let mut log = String::new();
         let mut stderr = self.child.stderr.take().expect("piped");
@@ -130,6 +130,9 @@ fn help_says_what_there_is() {
         vec!["config"],
         vec!["config", "check"],
         vec!["config", "show"],
+        vec!["import"],
+        vec!["import", "products"],
+        vec!["export", "products"],
         vec!["openapi"],
         vec!["staff", "create"],
         vec!["mail"],
@@ -159,6 +162,10 @@ fn a_wrong_command_line_exits_with_2() {
         &["serve", "--set", "novalue"],
         &["serve", "--role", "order", "--listen", "127.0.0.1:0"],
         &["serve", "--role", "order", "--demo"],
+        &["import", "products"],
+        &["import", "products", "-", "--currency", "EURO"],
+        &["import", "products", "-", "--stock", "all"],
+        &["export", "products", "--status", "sold"],
         &["mail", "show", "mail_zzz"],
         &["events", "replay"],
     ] {
