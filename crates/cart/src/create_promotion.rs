@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::extract::State;
 use kernel::{Json, Money, Rate, Timestamp, Validate, Violations};
+use platform::db::Db;
 use platform::http::{ApiError, Reply, Valid};
 use platform::idempotency::IdempotencyKey;
 use serde::{Deserialize, Serialize};
@@ -128,4 +129,20 @@ impl CartService {
             })
             .await
     }
+}
+
+/// Adds a promotion that takes a part off every cart, unless there is one with its code; returns
+/// whether it was added. For whoever sets up a shop.
+pub async fn add_promotion(db: &Db, code: &str, rate: Rate) -> Result<bool, CartError> {
+    let promotion = Promotion {
+        code: code.to_owned(),
+        rate: Some(rate),
+        amounts: Json(Vec::new()),
+        min_subtotals: Json(Vec::new()),
+        starts_at: None,
+        ends_at: None,
+        created_at: db.sources().now(),
+    };
+    let work = move |tx| async move { Ok(store::add_promotion(&tx, &promotion).await?) };
+    db.write(work).await
 }

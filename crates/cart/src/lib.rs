@@ -53,6 +53,7 @@ use platform::lease::Lease;
 use platform::tasks::TaskGroup;
 
 pub use self::config::Config;
+pub use self::create_promotion::add_promotion;
 pub use self::error::CartError;
 pub use self::http::routes;
 pub use self::shipping::ShippingOption;

@@ -3,6 +3,7 @@
 
 mod admin;
 mod api;
+pub mod demo;
 mod internal;
 mod role;
 mod server;

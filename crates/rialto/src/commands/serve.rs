@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use platform::config::{ConfigErrors, Layers};
 use platform::tasks::Shutdown;
 use platform::telemetry::start_logging;
-use rialto::{Hooks, Listeners, Role, Server, Settings, StartErrors, look_around};
+use rialto::{Hooks, Listeners, Role, Server, Settings, StartErrors, demo, look_around};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Exit, Failure, Outcome, named};
@@ -45,6 +45,9 @@ pub(crate) async fn run(global: &Global, serve: Serve) -> Outcome {
         Ok(server) => server,
         Err(errors) => return Err(cannot_start(&layers, &settings, &roles, errors).await),
     };
+    if serve.demo {
+        Box::pin(demo::fill(&server.handle())).await?;
+    }
     banner(&server.addresses(), &roles, serve.demo)?;
     let shutdown = Shutdown::new();
     let asking = async {

@@ -4,6 +4,7 @@
 mod access;
 mod boot;
 mod configuration;
+mod demo;
 mod dependencies;
 mod doctor;
 mod document;
