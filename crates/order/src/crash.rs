@@ -272,7 +272,7 @@ async fn a_request_that_dies_anywhere_leaves_one_order_or_none() {
     let (mut placed, mut died) = (0, 0);
     for polls in 0.. {
         let desk = Desk::open("tok_ok").await;
-        let answered = dies_after(polls, desk.place("the-only-key")).await;
+        let answered = dies_after(polls, Box::pin(desk.place("the-only-key"))).await;
         desk.sweep().await;
         let there = desk.check(&format!("died after {polls} polls")).await;
         placed += u32::from(there);
@@ -301,9 +301,9 @@ async fn a_sweep_that_dies_anywhere_can_be_swept_again_or_ordered_again() {
     for polls in [3, 5, 7] {
         for sweep_polls in 0.. {
             let desk = Desk::open("tok_ok").await;
-            dies_after(polls, desk.place("the-only-key")).await;
+            dies_after(polls, Box::pin(desk.place("the-only-key"))).await;
             desk.clock.advance(Duration::from_secs(3600));
-            let swept = dies_after(sweep_polls, desk.orders.sweep_once()).await;
+            let swept = dies_after(sweep_polls, Box::pin(desk.orders.sweep_once())).await;
             let what = format!("request died after {polls}, sweep after {sweep_polls}");
             // The client repeats its request until it has an answer, as it is told to.
             let mut answer = desk.place("the-only-key").await;

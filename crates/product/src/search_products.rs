@@ -50,10 +50,11 @@ pub(crate) struct SearchProducts {
     #[param(value_type = Option<String>, example = "kitchen,gift")]
     tag: Vec<String>,
     #[serde(default = "relevance")]
-    #[param(default = "relevance")]
+    #[param(inline, default = "relevance")]
     sort: Sort,
     /// How many at the most.
     #[serde(default)]
+    #[param(inline)]
     limit: Limit,
     /// Where the page starts: the `next_cursor` of the one before.
     cursor: Option<Cursor>,

@@ -25,6 +25,7 @@ fn search(db: &Db, search_ready: Duration) -> Search {
         sweep: LONG,
         search_poll: LONG,
         search_ready,
+        currency: kernel::Currency::EUR,
     };
     Search::new(db, &config, SearchMetrics::default())
 }
