@@ -1,4 +1,7 @@
 //! PostgreSQL: a pool of connections for transactions, a few shared ones for all reads.
+//!
+//! What talks to the server is boxed: inlined into each of the hundreds of places that run a
+//! statement it was a quarter of the program, and an allocation is nothing beside a round trip.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -7,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 use kernel::Scalar;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -62,17 +65,24 @@ impl Postgres {
         if let Some(connection) = self.ready[slot].lock().clone().filter(alive) {
             return Ok(connection);
         }
-        if self.permits.is_closed() {
-            return Err(DbError::Closed);
-        }
-        let mut reader = self.readers[slot].lock().await;
-        if let Some(connection) = reader.clone().filter(alive) {
-            return Ok(connection);
-        }
-        let connection = Arc::new(self.connector.connect().await?);
-        *reader = Some(connection.clone());
-        *self.ready[slot].lock() = Some(connection.clone());
-        Ok(connection)
+        self.connected_reader(slot).await
+    }
+
+    fn connected_reader(&self, slot: usize) -> BoxFuture<'_, Result<Arc<PgConnection>, DbError>> {
+        Box::pin(async move {
+            if self.permits.is_closed() {
+                return Err(DbError::Closed);
+            }
+            let mut reader = self.readers[slot].lock().await;
+            let alive = |connection: &Arc<PgConnection>| !connection.client.is_closed();
+            if let Some(connection) = reader.clone().filter(alive) {
+                return Ok(connection);
+            }
+            let connection = Arc::new(self.connector.connect().await?);
+            *reader = Some(connection.clone());
+            *self.ready[slot].lock() = Some(connection.clone());
+            Ok(connection)
+        })
     }
 
     pub(super) async fn write<T, E, F, Fut>(
@@ -102,25 +112,27 @@ impl Postgres {
         Ok((result, outcome))
     }
 
-    async fn begin(&self) -> Result<PgTransaction, DbError> {
-        let permit = match self.permits.clone().try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => self.wait_for_permit().await?,
-        };
-        let idle = self.idle.lock().pop();
-        let connection = match idle.filter(|connection| !connection.client.is_closed()) {
-            Some(connection) => connection,
-            None => Arc::new(self.connector.connect().await?),
-        };
-        let transaction = PgTransaction {
-            connection,
-            pending: Mutex::default(),
-            finished: Mutex::new(false),
-            home: self.idle.clone(),
-            _permit: permit,
-        };
-        transaction.enqueue_control("BEGIN");
-        Ok(transaction)
+    fn begin(&self) -> BoxFuture<'_, Result<PgTransaction, DbError>> {
+        Box::pin(async move {
+            let permit = match self.permits.clone().try_acquire_owned() {
+                Ok(permit) => permit,
+                Err(_) => self.wait_for_permit().await?,
+            };
+            let idle = self.idle.lock().pop();
+            let connection = match idle.filter(|connection| !connection.client.is_closed()) {
+                Some(connection) => connection,
+                None => Arc::new(self.connector.connect().await?),
+            };
+            let transaction = PgTransaction {
+                connection,
+                pending: Mutex::default(),
+                finished: Mutex::new(false),
+                home: self.idle.clone(),
+                _permit: permit,
+            };
+            transaction.enqueue_control("BEGIN");
+            Ok(transaction)
+        })
     }
 
     async fn wait_for_permit(&self) -> Result<OwnedSemaphorePermit, DbError> {
@@ -196,27 +208,29 @@ impl Connector {
         })
     }
 
-    pub(super) async fn connect(&self) -> Result<PgConnection, DbError> {
-        let unreachable = |error| DbError::Unreachable(Arc::new(error));
-        let client = match &self.tls {
-            None => {
-                let (client, driver) = self.config.connect(NoTls).await.map_err(unreachable)?;
-                drive(driver);
-                client
-            }
-            Some(tls) => {
-                let (client, driver) = self
-                    .config
-                    .connect(tls.clone())
-                    .await
-                    .map_err(unreachable)?;
-                drive(driver);
-                client
-            }
-        };
-        Ok(PgConnection {
-            client,
-            statements: Mutex::default(),
+    pub(super) fn connect(&self) -> BoxFuture<'_, Result<PgConnection, DbError>> {
+        Box::pin(async move {
+            let unreachable = |error| DbError::Unreachable(Arc::new(error));
+            let client = match &self.tls {
+                None => {
+                    let (client, driver) = self.config.connect(NoTls).await.map_err(unreachable)?;
+                    drive(driver);
+                    client
+                }
+                Some(tls) => {
+                    let (client, driver) = self
+                        .config
+                        .connect(tls.clone())
+                        .await
+                        .map_err(unreachable)?;
+                    drive(driver);
+                    client
+                }
+            };
+            Ok(PgConnection {
+                client,
+                statements: Mutex::default(),
+            })
         })
     }
 }
@@ -263,10 +277,17 @@ impl PgConnection {
         if let Some(statement) = self.statements.lock().get(&key) {
             return Ok(statement.clone());
         }
-        let prepared = self.client.prepare(sql.postgres).await;
-        let statement = prepared.map_err(|error| DbError::postgres(sql.postgres, error))?;
-        self.statements.lock().insert(key, statement.clone());
-        Ok(statement)
+        self.prepare_anew(sql).await
+    }
+
+    fn prepare_anew(&self, sql: &'static Sql) -> BoxFuture<'_, Result<Statement, DbError>> {
+        Box::pin(async move {
+            let prepared = self.client.prepare(sql.postgres).await;
+            let statement = prepared.map_err(|error| DbError::postgres(sql.postgres, error))?;
+            let key = sql.postgres.as_ptr().addr();
+            self.statements.lock().insert(key, statement.clone());
+            Ok(statement)
+        })
     }
 
     /// Prepares without keeping.
@@ -279,30 +300,34 @@ impl PgConnection {
         })
     }
 
-    pub(super) async fn query(
-        &self,
+    pub(super) fn query<'a>(
+        &'a self,
         sql: &'static Sql,
-        params: &[Scalar<'_>],
-    ) -> Result<Vec<tokio_postgres::Row>, DbError> {
-        let statement = self.prepare(sql).await?;
-        let rows = self
-            .client
-            .query(&statement, &references(&bound(params)))
-            .await;
-        rows.map_err(|error| DbError::postgres(sql.postgres, error))
+        params: &'a [Scalar<'a>],
+    ) -> BoxFuture<'a, Result<Vec<tokio_postgres::Row>, DbError>> {
+        Box::pin(async move {
+            let statement = self.prepare(sql).await?;
+            let rows = self
+                .client
+                .query(&statement, &references(&bound(params)))
+                .await;
+            rows.map_err(|error| DbError::postgres(sql.postgres, error))
+        })
     }
 
-    pub(super) async fn execute(
-        &self,
+    pub(super) fn execute<'a>(
+        &'a self,
         sql: &'static Sql,
-        params: &[Scalar<'_>],
-    ) -> Result<u64, DbError> {
-        let statement = self.prepare(sql).await?;
-        let changed = self
-            .client
-            .execute(&statement, &references(&bound(params)))
-            .await;
-        changed.map_err(|error| DbError::postgres(sql.postgres, error))
+        params: &'a [Scalar<'a>],
+    ) -> BoxFuture<'a, Result<u64, DbError>> {
+        Box::pin(async move {
+            let statement = self.prepare(sql).await?;
+            let changed = self
+                .client
+                .execute(&statement, &references(&bound(params)))
+                .await;
+            changed.map_err(|error| DbError::postgres(sql.postgres, error))
+        })
     }
 
     pub(super) async fn script(&self, text: &'static str) -> Result<(), DbError> {
@@ -343,26 +368,30 @@ impl std::fmt::Debug for PgTransaction {
 }
 
 impl PgTransaction {
-    pub(super) async fn query(
-        &self,
+    pub(super) fn query<'a>(
+        &'a self,
         sql: &'static Sql,
-        params: &[Scalar<'_>],
-    ) -> Result<Vec<tokio_postgres::Row>, DbError> {
-        match self.connection.query(sql, params).await {
-            Ok(rows) => Ok(rows),
-            Err(error) => Err(self.first_cause(error).await),
-        }
+        params: &'a [Scalar<'a>],
+    ) -> BoxFuture<'a, Result<Vec<tokio_postgres::Row>, DbError>> {
+        Box::pin(async move {
+            match self.connection.query(sql, params).await {
+                Ok(rows) => Ok(rows),
+                Err(error) => Err(self.first_cause(error).await),
+            }
+        })
     }
 
-    pub(super) async fn execute(
-        &self,
+    pub(super) fn execute<'a>(
+        &'a self,
         sql: &'static Sql,
-        params: &[Scalar<'_>],
-    ) -> Result<u64, DbError> {
-        match self.connection.execute(sql, params).await {
-            Ok(changed) => Ok(changed),
-            Err(error) => Err(self.first_cause(error).await),
-        }
+        params: &'a [Scalar<'a>],
+    ) -> BoxFuture<'a, Result<u64, DbError>> {
+        Box::pin(async move {
+            match self.connection.execute(sql, params).await {
+                Ok(changed) => Ok(changed),
+                Err(error) => Err(self.first_cause(error).await),
+            }
+        })
     }
 
     pub(super) async fn script(&self, text: &'static str) -> Result<(), DbError> {
@@ -373,30 +402,32 @@ impl PgTransaction {
     }
 
     /// Sends the statement and leaves its answer for later.
-    pub(super) async fn enqueue(
-        &self,
+    pub(super) fn enqueue<'a>(
+        &'a self,
         sql: &'static Sql,
-        params: &[Scalar<'_>],
-    ) -> Result<(), DbError> {
-        let statement = match self.connection.prepare(sql).await {
-            Ok(statement) => statement,
-            Err(error) => return Err(self.first_cause(error).await),
-        };
-        let params: Vec<Bound<'static>> = params
-            .iter()
-            .map(|param| Bound(param.clone().into_owned()))
-            .collect();
-        let connection = self.connection.clone();
-        self.leave(Box::pin(async move {
-            let changed = connection
-                .client
-                .execute(&statement, &references(&params))
-                .await;
-            changed
-                .map(drop)
-                .map_err(|error| DbError::postgres(sql.postgres, error))
-        }));
-        Ok(())
+        params: &'a [Scalar<'a>],
+    ) -> BoxFuture<'a, Result<(), DbError>> {
+        Box::pin(async move {
+            let statement = match self.connection.prepare(sql).await {
+                Ok(statement) => statement,
+                Err(error) => return Err(self.first_cause(error).await),
+            };
+            let params: Vec<Bound<'static>> = params
+                .iter()
+                .map(|param| Bound(param.clone().into_owned()))
+                .collect();
+            let connection = self.connection.clone();
+            self.leave(Box::pin(async move {
+                let changed = connection
+                    .client
+                    .execute(&statement, &references(&params))
+                    .await;
+                changed
+                    .map(drop)
+                    .map_err(|error| DbError::postgres(sql.postgres, error))
+            }));
+            Ok(())
+        })
     }
 
     fn enqueue_control(&self, text: &'static str) {
@@ -427,12 +458,14 @@ impl PgTransaction {
         results.into_iter().find_map(Result::err).unwrap_or(last)
     }
 
-    async fn commit(&self) -> Result<(), DbError> {
-        self.enqueue_control("COMMIT");
-        let pending = std::mem::take(&mut *self.pending.lock());
-        // From here on the outcome is the server's; dropping must not send a ROLLBACK for it.
-        *self.finished.lock() = true;
-        join_all(pending).await.into_iter().collect()
+    fn commit(&self) -> BoxFuture<'_, Result<(), DbError>> {
+        Box::pin(async move {
+            self.enqueue_control("COMMIT");
+            let pending = std::mem::take(&mut *self.pending.lock());
+            // From here on the outcome is the server's; dropping must not send a ROLLBACK for it.
+            *self.finished.lock() = true;
+            join_all(pending).await.into_iter().collect()
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! SQLite: one thread writes and shares commits, readers run where they are asked.
 
 use std::future::Future;
+use std::ops::ControlFlow;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -248,19 +249,37 @@ impl Drop for ReaderGuard {
     }
 }
 
+/// Hands the rows to `take` until it has enough. Not generic: it is in one place of the program,
+/// not in one for each kind of row.
+pub(super) fn rows(
+    connection: &Connection,
+    sql: &'static str,
+    params: &[Scalar<'_>],
+    take: &mut dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>, DbError>,
+) -> Result<(), DbError> {
+    let fail = |error| DbError::sqlite(sql, error);
+    let mut statement = connection.prepare_cached(sql).map_err(fail)?;
+    bind(&mut statement, sql, params)?;
+    let mut rows = statement.raw_query();
+    while let Some(row) = rows.next().map_err(fail)? {
+        if take(&Row::Sqlite(row))?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn one<T: FromRow>(
     connection: &Connection,
     sql: &'static str,
     params: &[Scalar<'_>],
 ) -> Result<Option<T>, DbError> {
-    let fail = |error| DbError::sqlite(sql, error);
-    let mut statement = connection.prepare_cached(sql).map_err(fail)?;
-    bind(&mut statement, sql, params)?;
-    let mut rows = statement.raw_query();
-    rows.next()
-        .map_err(fail)?
-        .map(|row| T::from_row(&Row::Sqlite(row)))
-        .transpose()
+    let mut found = None;
+    rows(connection, sql, params, &mut |row| {
+        found = Some(T::from_row(row)?);
+        Ok(ControlFlow::Break(()))
+    })?;
+    Ok(found)
 }
 
 pub(super) fn all<T: FromRow>(
@@ -268,14 +287,11 @@ pub(super) fn all<T: FromRow>(
     sql: &'static str,
     params: &[Scalar<'_>],
 ) -> Result<Vec<T>, DbError> {
-    let fail = |error| DbError::sqlite(sql, error);
-    let mut statement = connection.prepare_cached(sql).map_err(fail)?;
-    bind(&mut statement, sql, params)?;
-    let mut rows = statement.raw_query();
     let mut all = Vec::new();
-    while let Some(row) = rows.next().map_err(fail)? {
-        all.push(T::from_row(&Row::Sqlite(row))?);
-    }
+    rows(connection, sql, params, &mut |row| {
+        all.push(T::from_row(row)?);
+        Ok(ControlFlow::Continue(()))
+    })?;
     Ok(all)
 }
 

@@ -5,6 +5,10 @@ use serde_json::json;
 use testkit::{TestShop, eur};
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "a story is read from its beginning to its end"
+)]
 async fn from_the_registration_to_the_parcel() {
     let shop = TestShop::start().await;
     let mug = shop
