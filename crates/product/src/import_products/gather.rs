@@ -103,10 +103,14 @@ impl<R: Read> Gather<R> {
                 }
                 Some(Err(unreadable)) => {
                     tally.summary.lines += 1;
-                    let reason = unreadable.flaw.to_string();
-                    // The flaw is in the field after those that could be read.
-                    let column = self.columns.name_at(unreadable.fields.len());
-                    self.spoil(unreadable.line, &unreadable.fields, (column, reason), tally);
+                    let rejection = Rejection {
+                        line: unreadable.line,
+                        // The flaw is in the field after those that could be read.
+                        column: self.columns.name_at(unreadable.fields.len()),
+                        handle: self.handle(&unreadable.fields),
+                        reason: unreadable.flaw.to_string(),
+                    };
+                    self.spoil(rejection, tally);
                     None
                 }
             };
@@ -119,21 +123,26 @@ impl<R: Read> Gather<R> {
     /// Adds a line; returns the product that it ends.
     fn line(&mut self, record: &Record, tally: &mut Tally<'_>) -> Option<Entry> {
         let (count, expected) = (record.fields.len(), self.columns.count());
-        if count != expected {
-            let reason = format!("the line has {count} fields, the first line {expected}");
-            self.spoil(record.line, &record.fields, (None, reason), tally);
-            return None;
-        }
-        let handle = self
-            .columns
-            .cell(record, Column::Handle)
-            .unwrap_or_default();
-        if handle.is_empty() {
-            let reason = String::from("the line names no product");
-            self.spoil(record.line, &record.fields, (None, reason), tally);
-            return None;
-        }
-        let mut line = Line::of(&self.columns, record, handle);
+        let handle = self.handle(&record.fields);
+        let reason = if count == expected {
+            String::from("the line names no product")
+        } else {
+            format!("the line has {count} fields, the first line {expected}")
+        };
+        let handle = match handle {
+            Some(handle) if count == expected => handle,
+            handle => {
+                let rejection = Rejection {
+                    line: record.line,
+                    column: None,
+                    handle,
+                    reason,
+                };
+                self.spoil(rejection, tally);
+                return None;
+            }
+        };
+        let mut line = Line::of(&self.columns, record, &handle);
         if let Some(draft) = &mut self.current
             && draft.entry.handle == handle
         {
@@ -142,11 +151,11 @@ impl<R: Read> Gather<R> {
         }
         let spoilt = self.spoilt.take();
         let spoilt = spoilt.is_some_and(|owner| owner.is_empty() || owner == handle);
-        let before = self.handles.note(handle, record.line);
+        let before = self.handles.note(&handle, record.line);
         // Without the line that cannot be read, the others would look worse than they are.
         let given_up = spoilt || before.is_some();
         let mut next = Draft {
-            entry: Entry::begin(handle, &mut line),
+            entry: Entry::begin(&handle, &mut line),
             rejected: given_up,
             given_up,
         };
@@ -177,35 +186,33 @@ impl<R: Read> Gather<R> {
         Some(entry)
     }
 
+    /// The product that a line names.
+    fn handle(&self, fields: &[String]) -> Option<String> {
+        let handle = self.columns.field(fields, Column::Handle);
+        let handle = handle.filter(|handle| !handle.is_empty());
+        handle.map(str::to_owned)
+    }
+
     /// A line that cannot be read costs its product: without the line it would be another one.
-    fn spoil(
-        &mut self,
-        line: u64,
-        fields: &[String],
-        (column, mut reason): (Option<String>, String),
-        tally: &mut Tally<'_>,
-    ) {
-        let handle = self
-            .columns
-            .field(fields, Column::Handle)
-            .unwrap_or_default();
+    fn spoil(&mut self, mut rejection: Rejection, tally: &mut Tally<'_>) {
         let current = self.current.as_mut();
-        let current = current.filter(|draft| handle.is_empty() || draft.entry.handle == handle);
-        let found = current.map(|draft| draft.rejected = true).is_some();
-        if handle.is_empty() {
-            reason.push_str("; the products before and after it are left out as well");
-            self.spoilt = Some(String::new());
-        } else if !found {
-            self.handles.note(handle, line);
-            self.spoilt = Some(handle.to_owned());
+        match &rejection.handle {
+            None => {
+                current.into_iter().for_each(|draft| draft.rejected = true);
+                self.spoilt = Some(String::new());
+                let reason = &mut rejection.reason;
+                reason.push_str("; the products before and after it are left out as well");
+            }
+            Some(handle) => match current.filter(|draft| draft.entry.handle == *handle) {
+                Some(draft) => draft.rejected = true,
+                None => {
+                    self.handles.note(handle, rejection.line);
+                    self.spoilt = Some(handle.clone());
+                }
+            },
         }
         tally.summary.unreadable += 1;
-        tally.reject(&Rejection {
-            line,
-            column,
-            handle: (!handle.is_empty()).then(|| handle.to_owned()),
-            reason,
-        });
+        tally.reject(&rejection);
     }
 }
 

@@ -93,7 +93,8 @@ impl Entry {
         }
     }
 
-    /// A line is about the variant with its SKU, or else about the one with its options.
+    /// A line is about the variant with its SKU, or else about the one with its options. Without
+    /// an SKU it is about the one that it would give the same, whatever the options are called.
     fn variants(
         &self,
         lines: &[VariantLine],
@@ -116,12 +117,15 @@ impl Entry {
                 Some(options) => variant.options == *options,
                 None => were.len() == 1 && lines.len() == 1,
             };
-            let known = by_sku(line).or_else(|| left.values().find(alike).copied());
+            let sku = line.sku.clone().unwrap_or_else(|| self.sku(line));
+            let known = by_sku(line)
+                .or_else(|| left.values().find(alike).copied())
+                .or_else(|| left.values().find(|variant| variant.sku == sku).copied());
             if let Some(known) = known {
                 left.remove(&known.id);
             }
             let known = known.cloned();
-            let fresh = || NewVariant::with_sku(self.sku(line)).into_variant(sources);
+            let fresh = || NewVariant::with_sku(sku).into_variant(sources);
             variants.push(line.merge(known.unwrap_or_else(fresh), options));
         }
         variants

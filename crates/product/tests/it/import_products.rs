@@ -172,11 +172,18 @@ async fn a_variant_without_an_sku_gets_one_and_keeps_it() {
     let vase = shown(&shop, "vase").await;
     assert_eq!(vase["variants"][0]["sku"], "VASE-DEEP-BLUE");
     assert_eq!(shown(&shop, "jar").await["variants"][0]["sku"], "JAR");
-    assert_eq!(import(&shop, &file.replace("10", "12")).await, (0, 1, 1));
+    // Neither another price nor another name of the option makes it another variant.
+    let other = file.replace("10", "12").replace("Colour", "Color");
+    assert_eq!(import(&shop, &other).await, (0, 1, 1));
+    let after = shown(&shop, "vase").await;
     assert_eq!(
-        shown(&shop, "vase").await["variants"][0]["id"],
-        vase["variants"][0]["id"]
+        after["variants"][0]["options"],
+        json!({"Color": "Deep blue"})
     );
+    for place in 0..2 {
+        let (was, is) = (&vase["variants"][place], &after["variants"][place]);
+        assert_eq!(was["id"], is["id"]);
+    }
 }
 
 #[tokio::test]
