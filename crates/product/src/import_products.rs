@@ -17,7 +17,6 @@ mod tree;
 mod write;
 
 use std::io::{self, Read};
-use std::sync::Arc;
 
 use kernel::{Fault, Kind};
 use platform::db::{Db, DbError};
@@ -92,20 +91,29 @@ async fn settle(
     batch: &[Entry],
     columns: &Columns,
     settings: &ImportSettings,
-) -> Result<Arc<Plan>, ProductError> {
+) -> Result<Plan, ProductError> {
     let mut attempt = 1;
     loop {
-        let plan = Arc::new(plan::plan(db, batch, columns, settings).await?);
-        if plan.is_empty() || settings.dry_run {
-            return Ok(plan);
-        }
-        let (to_do, names) = (plan.clone(), columns.locations().to_vec());
-        let written = db.write(move |tx| async move { write::write(&tx, &to_do, &names).await });
-        match written.await {
+        match try_settle(db, batch, columns, settings).await {
             Err(error) if attempt < ATTEMPTS && passing(&error) => attempt += 1,
-            written => return written.map(|()| plan),
+            settled => return settled,
         }
     }
+}
+
+async fn try_settle(
+    db: &Db,
+    batch: &[Entry],
+    columns: &Columns,
+    settings: &ImportSettings,
+) -> Result<Plan, ProductError> {
+    let plan = plan::plan(db, batch, columns, settings).await?;
+    if plan.is_empty() || settings.dry_run {
+        return Ok(plan);
+    }
+    let names = columns.locations().to_vec();
+    let work = move |tx| async move { write::write(&tx, &plan, &names).await.map(|()| plan) };
+    db.write(work).await
 }
 
 /// Whether it may go well when it is decided anew.

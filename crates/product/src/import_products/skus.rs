@@ -13,12 +13,25 @@ use crate::store::transfer;
 /// The products that have SKUs before the batch is written, by SKU: id and handle.
 pub(super) type Owners = BTreeMap<String, (ProductId, String)>;
 
-/// Who has the SKUs that the batch wants.
+/// Who has the SKUs that the batch wants. Fails if a product of the batch has come to be since the
+/// batch was read.
 pub(super) async fn owners(tx: &Tx, batch: &[Candidate<'_>]) -> Result<Owners, ProductError> {
     let accepted = batch.iter().filter(|candidate| candidate.accepted());
     let variants = accepted.flat_map(|candidate| &candidate.is.variants);
     let skus: Vec<&str> = variants.map(|variant| variant.sku.as_str()).collect();
-    let owners = transfer::sku_owners(tx, &skus).await?.into_iter();
+    let owners = transfer::sku_owners(tx, &skus).await?;
+    let known: BTreeMap<&str, ProductId> = batch
+        .iter()
+        .map(|candidate| (candidate.is.slug.as_str(), candidate.is.id))
+        .collect();
+    let moved = |owner: &transfer::SkuOwner| {
+        let known = known.get(owner.slug.as_str());
+        known.is_some_and(|id| *id != owner.product_id)
+    };
+    if owners.iter().any(moved) {
+        return Err(ProductError::Stale);
+    }
+    let owners = owners.into_iter();
     Ok(owners
         .map(|owner| (owner.sku, (owner.product_id, owner.slug)))
         .collect())

@@ -6,6 +6,7 @@ use testkit::{Client, TestShop};
 
 use crate::create_product::shirt;
 use crate::import_files::{SHOP, export, import, shown, traces};
+use crate::stockroom::{Stockroom, line};
 
 /// What staff can make that no file would have thought of.
 async fn odd_products(admin: &Client) {
@@ -126,4 +127,21 @@ async fn pages_join_without_a_seam() {
     assert!(handles.is_sorted());
     handles.dedup();
     assert_eq!(handles.len(), 250);
+}
+
+#[tokio::test]
+async fn what_was_sold_beyond_what_is_there_is_written_as_nothing() {
+    let room = Stockroom::open().await;
+    let variant = room.variant("reserve_on_order", true, 0).await;
+    let order = room.holder();
+    room.place(order, &[line(variant, 2)]).await;
+    room.shop.settle().await;
+    assert_eq!(room.stock(variant).await, (-2, 0));
+    let file = export(&room.shop, None).await;
+    assert!(file.ends_with(",active,0\n"), "{file}");
+    assert_eq!(import(&room.shop, &file).await, (0, 0, 1));
+    assert_eq!(room.stock(variant).await, (-2, 0));
+    let empty = TestShop::start().await;
+    import(&empty, &file).await;
+    assert_eq!(export(&empty, None).await, file);
 }

@@ -288,11 +288,19 @@ async fn categories_are_made_once_and_found_again() {
 async fn a_category_that_nobody_needs_is_not_made() {
     let shop = TestShop::start().await;
     shop.product("mug").price(eur(1)).create().await;
-    let before = traces(&shop).await;
-    let file = "Handle,Title,Product Category,Variant SKU\na,A,Home > Mugs,MUG\n";
+    let sku = shown(&shop, "mug").await["variants"][0]["sku"].clone();
+    let sku = sku.as_str().expect("an SKU");
+    let file = format!(
+        "Handle,Title,Product Category,Variant SKU\n\
+         a,A,Home > Mugs,{sku}\nb,B,Home > Bowls,B\n"
+    );
     let (done, _) = try_import(&shop, file.as_bytes(), usual()).await;
-    assert_eq!(done.expect("read").rejected, 1);
-    assert_eq!(traces(&shop).await, before);
+    let done = done.expect("the file is read");
+    assert_eq!((done.added, done.rejected), (1, 1));
+    let tree = shop.client().get("/v1/categories").await.expect(200);
+    let home = &tree["items"][0];
+    assert_eq!(home["slug"], "home");
+    assert_eq!(home["children"].as_array().map(Vec::len), Some(1), "{tree}");
 }
 
 #[tokio::test]

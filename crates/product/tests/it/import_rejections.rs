@@ -122,6 +122,10 @@ async fn an_sku_moves_where_its_owner_gives_it_up() {
     assert!(rejections(&shop, file("X", "Y")).await.is_empty());
     assert!(rejections(&shop, file("Y", "X")).await.is_empty());
     assert_eq!(shown(&shop, "a").await["variants"][0]["sku"], "Y");
+    // Its owner says nothing of it, and keeps it.
+    let file_of_both = format!("{HEADER}\n{}{}", line("e", "X", "1"), line("b", "", "1"));
+    let told = rejections(&shop, file_of_both).await;
+    assert_eq!(told, ["2 Variant SKU: the product `b` has the SKU `X`"]);
     // Its owner is left out, and keeps it; so this one is left out, too.
     let file = format!(
         "{HEADER}\n{}{}{}",
@@ -167,6 +171,27 @@ async fn a_line_that_cannot_be_read_costs_its_product() {
         told(&short).await,
         ["3 -: the line has 5 fields, the first line 10"]
     );
+}
+
+#[tokio::test]
+async fn a_variant_whose_line_cannot_be_read_is_not_removed() {
+    let shop = TestShop::start().await;
+    let file = |second: &str| {
+        let first = "mug,Mug,Size,S,MUG-S,1,,,,\n";
+        format!(
+            "{HEADER}\n{first}{second}mug,,,L,MUG-L,1,,,,\n{}",
+            line("a", "A", "1")
+        )
+    };
+    assert!(
+        rejections(&shop, file("mug,,,M,MUG-M,1,,,,\n"))
+            .await
+            .is_empty()
+    );
+    let mug = shown(&shop, "mug").await;
+    let told = rejections(&shop, file("mug,,,M,MUG-M,1\n")).await;
+    assert_eq!(told, ["3 -: the line has 6 fields, the first line 10"]);
+    assert_eq!(shown(&shop, "mug").await, mug);
 }
 
 #[tokio::test]
