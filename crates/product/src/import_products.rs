@@ -2,7 +2,7 @@
 //!
 //! A product is written as the file has it, or not at all; every line that speaks against it is
 //! told. The same file changes nothing when it is imported again. What came of each product is
-//! decided from what is there ([`plan`]) and then written ([`write`]); if something has changed in
+//! decided from what is there (`plan`) and then written (`write`); if something has changed in
 //! between, it is decided anew.
 
 mod candidate;

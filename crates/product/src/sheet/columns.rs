@@ -28,7 +28,8 @@ pub enum BadHeader {
     Unreadable(String),
     /// A column that every file has is not there.
     #[error(
-        "the first line must name the columns, and one of them must be `Handle`; found: {}",
+        "the first line must name the columns, with commas between them, and one of them must be \
+         `Handle`; found: {}",
         .found.join(", ")
     )]
     NoHandle {
