@@ -11,6 +11,7 @@ mod export_products;
 mod get_product;
 mod get_stock;
 mod import_files;
+mod import_memory;
 mod import_products;
 mod import_rejections;
 mod list_ledger;
