@@ -32,8 +32,8 @@ struct Options {
     #[arg(long)]
     postgres: Option<String>,
     /// Where psql and pgbench are, if they are not on the search path.
-    #[arg(long, default_value = "")]
-    postgres_programs: PathBuf,
+    #[arg(long)]
+    postgres_programs: Option<PathBuf>,
     /// Leave SQLite out.
     #[arg(long)]
     no_sqlite: bool,
@@ -49,6 +49,12 @@ struct Options {
     /// Answer small JSON at this address, and do nothing else: what a server can do at all.
     #[arg(long, hide = true)]
     hello: Option<std::net::SocketAddr>,
+}
+
+impl Options {
+    fn programs(&self) -> PathBuf {
+        self.postgres_programs.clone().unwrap_or_default()
+    }
 }
 
 fn main() -> anyhow::Result<()> {
@@ -92,7 +98,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         report.push_str(&figures.table());
     }
     if let Some(server) = &options.postgres {
-        let url = fresh_database(server, &options.postgres_programs)?;
+        let url = fresh_database(server, &options.programs())?;
         let figures = measure(options, "PostgreSQL", &url, folder.path())?;
         report.push_str(&figures.table());
     }
@@ -181,8 +187,7 @@ fn limits_of(
     let http = runtime.block_on(limits::bare_http(duration))?;
     let mut all = vec![(String::from("small JSON answers of bare axum"), http)];
     if let Some(database) = postgres {
-        let programs = &options.postgres_programs;
-        let (selects, transactions) = limits::pgbench(programs, database, duration)?;
+        let (selects, transactions) = limits::pgbench(&options.programs(), database, duration)?;
         all.push((String::from("pgbench selects by key"), selects));
         all.push((
             String::from("pgbench transactions of four statements"),
