@@ -104,7 +104,7 @@ impl Search {
         // Before the products: what changes while they are read is taken over afterwards.
         let position = search::position(&tx).await?;
         let index = ProductIndex::empty()?;
-        let mut writing = index.write()?;
+        let mut writing = index.fill()?;
         let mut last = Uuid::nil();
         loop {
             let products = search::active_after(&tx, last, BATCH).await?;
@@ -119,13 +119,22 @@ impl Search {
             })
             .await?;
         }
-        aside(move || writing.publish()).await?;
+        let publish = aside(move || {
+            writing.publish()?;
+            Ok(writing)
+        });
+        writing = publish.await?;
         let documents = index.searcher().num_docs();
         self.0.index.send_replace(Some(index.clone()));
         let took = begun.elapsed();
         self.0.metrics.rebuild.observe(took.as_secs_f64());
         self.0.metrics.documents.set(gauge(documents));
         tracing::info!(documents, ?took, "the search index was built");
+        let merge = aside(move || {
+            writing.merge_all()?;
+            writing.finish()
+        });
+        merge.await?;
         let mut followed = Followed { index, position };
         self.take_over(&mut followed).await?;
         Ok(followed)
@@ -159,8 +168,12 @@ impl Search {
             }
             changes = next;
         }
-        if let Some(writing) = writing {
-            aside(move || writing.publish()).await?;
+        if let Some(mut writing) = writing {
+            let publish = aside(move || {
+                writing.publish()?;
+                writing.finish()
+            });
+            publish.await?;
         }
         followed.position = position;
         self.0.metrics.lag.set(0);

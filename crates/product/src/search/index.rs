@@ -3,12 +3,14 @@
 use std::fmt;
 
 use kernel::Id;
-use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
+use tantivy::indexer::{IndexWriterOptions, LogMergePolicy, MergePolicy, NoMergePolicy};
 use tantivy::schema::{
     BytesOptions, FAST, Field, INDEXED, IndexRecordOption, Schema, SchemaBuilder,
     TextFieldIndexing, TextOptions,
 };
-use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyDocument, Term};
+use tantivy::{
+    Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentReader, TantivyDocument, Term,
+};
 use uuid::Uuid;
 
 use super::entry::Entry;
@@ -136,17 +138,27 @@ impl ProductIndex {
         self.reader.searcher()
     }
 
-    /// Begins to write. The writer's memory and threads last only until
-    /// [`publish`](Writing::publish); one at a time.
+    /// Begins to write. The writer's memory and threads last as long as it does; there can be one
+    /// at a time.
     pub(super) fn write(&self) -> tantivy::Result<Writing> {
+        let mut policy = LogMergePolicy::default();
+        policy.set_min_layer_size(SMALL_SEGMENT);
+        policy.set_del_docs_ratio_before_merge(DELETED_BEFORE_MERGE);
+        self.write_merging(Box::new(policy))
+    }
+
+    /// Begins to write more than ever comes together again: it is merged in the end.
+    pub(super) fn fill(&self) -> tantivy::Result<Writing> {
+        self.write_merging(Box::new(NoMergePolicy))
+    }
+
+    fn write_merging(&self, policy: Box<dyn MergePolicy>) -> tantivy::Result<Writing> {
         let options = IndexWriterOptions::builder()
             .num_worker_threads(1)
             .num_merge_threads(1)
             .build();
         let writer: IndexWriter = self.index.writer_with_options(options)?;
-        let mut merging = LogMergePolicy::default();
-        merging.set_del_docs_ratio_before_merge(DELETED_BEFORE_MERGE);
-        writer.set_merge_policy(Box::new(merging));
+        writer.set_merge_policy(policy);
         Ok(Writing {
             index: self.clone(),
             writer,
@@ -154,7 +166,9 @@ impl ProductIndex {
     }
 }
 
-/// The part of a segment that may be deleted before the segment is written anew without it.
+/// Documents of a segment that is merged with others as small as it is.
+const SMALL_SEGMENT: u32 = 1_000;
+/// The part of a segment that may be deleted.
 const DELETED_BEFORE_MERGE: f32 = 0.3;
 
 impl fmt::Debug for ProductIndex {
@@ -185,12 +199,32 @@ impl Writing {
         self.writer.delete_term(id);
     }
 
-    /// Lets everybody see the changes. What small segments there are is merged first, so that
-    /// nothing goes on when this returns.
-    pub(super) fn publish(mut self) -> tantivy::Result<()> {
+    /// Lets everybody see the changes.
+    pub(super) fn publish(&mut self) -> tantivy::Result<()> {
         self.writer.commit()?;
-        self.index.reader.reload()?;
-        self.writer.wait_merging_threads()?;
         self.index.reader.reload()
+    }
+
+    /// Makes one segment of all.
+    pub(super) fn merge_all(&mut self) -> tantivy::Result<()> {
+        let segments = self.index.index.searchable_segment_ids()?;
+        if segments.len() > 1 {
+            self.writer.merge(&segments).wait()?;
+        }
+        Ok(())
+    }
+
+    /// Waits until segments are merged; nothing goes on when this returns.
+    pub(super) fn finish(self) -> tantivy::Result<()> {
+        self.writer.wait_merging_threads()?;
+        let reader = &self.index.reader;
+        let segments = self.index.index.searchable_segment_ids()?;
+        let seen = reader.searcher();
+        let seen = seen.segment_readers().iter().map(SegmentReader::segment_id);
+        if seen.eq(segments) {
+            Ok(())
+        } else {
+            reader.reload()
+        }
     }
 }

@@ -96,74 +96,92 @@ fn question(text: &str) -> Question {
     }
 }
 
+type Stored = (Indexable, Vec<(CategoryId, String)>);
+
 #[test]
 #[ignore = "measures"]
 fn a_hundred_thousand_products() {
     let mut dice = Dice(1);
-    let stored: Vec<_> = (0..PRODUCTS)
-        .map(|n| (dice.product(n), dice.categories()))
-        .collect();
-    let before = resident();
+    let stored = (0..PRODUCTS).map(|number| (dice.product(number), dice.categories()));
+    let stored: Vec<Stored> = stored.collect();
     let index = ProductIndex::empty().expect("an index");
-    let begun = Instant::now();
-    let writing = index.write().expect("a writer");
-    for (product, categories) in &stored {
-        let entry = Entry::of(product, categories).expect("readable");
-        writing.add(&[entry]).expect("added");
-    }
-    report("reading and adding", begun.elapsed());
-    writing.publish().expect("published");
-    report("all of the index", begun.elapsed());
-    let segments = index.searcher().segment_readers().len();
-    tell(&format!(
-        "{segments} segments, {} MiB",
-        (resident() - before) >> 20
-    ));
+    fill(&index, &stored);
+    words(&index, &mut dice);
+    filters_and_facets(&index);
+    changes(&index, &stored[..50]);
+}
 
-    let any: Vec<String> = (0..200).map(|_| dice.words(2)).collect();
-    average(
-        "two words",
-        &index,
-        &any.iter().map(|text| question(text)).collect::<Vec<_>>(),
-    );
-    average("two frequent words", &index, &[question("cece dice")]);
-    average("one letter", &index, &[question("b")]);
-    average("three letters", &index, &[question("mir")]);
-    average("twelve words", &index, &[question(&dice.words(12))]);
+fn entry((product, categories): &Stored) -> Entry {
+    Entry::of(product, categories).expect("readable")
+}
+
+fn fill(index: &ProductIndex, stored: &[Stored]) {
+    let begun = Instant::now();
+    let mut writing = index.fill().expect("a writer");
+    for batch in stored.chunks(200) {
+        let entries: Vec<Entry> = batch.iter().map(entry).collect();
+        writing.add(&entries).expect("added");
+    }
+    writing.publish().expect("published");
+    report("until all are found", begun.elapsed());
+    writing.merge_all().expect("merged");
+    writing.finish().expect("finished");
+    report("until all are in one segment", begun.elapsed());
+    let size = index.searcher().space_usage().expect("a size").total();
+    tell(&format!("{size:?}"));
+}
+
+fn words(index: &ProductIndex, dice: &mut Dice) {
+    let any: Vec<Question> = (0..200).map(|_| question(&dice.words(2))).collect();
+    average("two words", index, &any);
+    average("two frequent words", index, &[question("cece dice")]);
+    average("one letter", index, &[question("b")]);
+    average("three letters", index, &[question("mir")]);
     average(
         "a typo",
-        &index,
+        index,
         &[question("visabame"), question("guzumebax")],
     );
-    average(
-        "everything, by name",
-        &index,
-        &[Question {
-            sort: Sort::Name,
-            ..question("")
-        }],
-    );
+    average("twelve words", index, &[question(&dice.words(12))]);
+}
+
+fn filters_and_facets(index: &ProductIndex) {
+    let by_name = Question {
+        sort: Sort::Name,
+        ..question("")
+    };
+    average("everything, by name", index, &[by_name]);
     let mut narrow = question("cece");
     narrow.filter.currency = Some(Currency::EUR);
     narrow.filter.price_max = Some(20_000);
     narrow.filter.in_stock = Some(true);
     narrow.sort = Sort::Price;
-    average("filters, by price", &index, &[narrow.clone()]);
+    average("filters, by price", index, &[narrow.clone()]);
     narrow.facets = Facet::ALL.to_vec();
-    average("filters and facets", &index, &[narrow]);
-    let mut all = question("");
-    all.facets = vec![Facet::Category, Facet::Vendor, Facet::Tag, Facet::InStock];
-    average("facets of everything", &index, &[all]);
-
-    let begun = Instant::now();
-    for (product, categories) in &stored[..50] {
-        let writing = index.write().expect("a writer");
-        writing.remove(product.id.uuid());
-        let entry = Entry::of(product, categories).expect("readable");
-        writing.add(&[entry]).expect("added");
-        writing.publish().expect("published");
+    average("filters and five facets", index, &[narrow]);
+    for facet in [Facet::Category, Facet::Vendor, Facet::Tag, Facet::InStock] {
+        let mut one = question("");
+        one.facets = vec![facet];
+        average(&format!("everything by {facet}"), index, &[one]);
     }
-    report("a change", begun.elapsed() / 50);
+}
+
+/// One by one, as they come.
+fn changes(index: &ProductIndex, stored: &[Stored]) {
+    let (mut found, mut slowest) = (Duration::ZERO, Duration::ZERO);
+    for changed in stored {
+        let begun = Instant::now();
+        let mut writing = index.write().expect("a writer");
+        writing.remove(changed.0.id.uuid());
+        writing.add(&[entry(changed)]).expect("added");
+        writing.publish().expect("published");
+        found += begun.elapsed();
+        writing.finish().expect("finished");
+        slowest = slowest.max(begun.elapsed());
+    }
+    let count = u32::try_from(stored.len()).expect("few");
+    report("until a change is found", found / count);
+    report("the slowest change, with merging", slowest);
 }
 
 fn average(what: &str, index: &ProductIndex, questions: &[Question]) {
@@ -183,13 +201,6 @@ fn average(what: &str, index: &ProductIndex, questions: &[Question]) {
 
 fn report(what: &str, took: Duration) {
     tell(&format!("{what}: {} us", took.as_micros()));
-}
-
-/// Bytes of memory that the process has.
-fn resident() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
-    let pages = statm.split_whitespace().nth(1).expect("pages");
-    pages.parse::<u64>().expect("a number") * 4096
 }
 
 #[expect(clippy::print_stdout, reason = "a measurement is for whoever runs it")]

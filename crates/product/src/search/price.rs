@@ -41,20 +41,35 @@ const fn amount_mask() -> u64 {
     (1 << AMOUNT_BITS) - 1
 }
 
-/// The range of prices that a price is counted in: from one of 0, 1, 2, 5, 10, 20, 50, ... up to
-/// the next one. It depends on nothing else, so ranges do not move while somebody narrows a search.
-pub(super) fn range(amount: i64) -> RangeInclusive<i64> {
-    let mut unit = 1;
-    while amount / unit >= 10 {
-        unit *= 10;
+/// How many ranges prices are counted in.
+pub(super) const RANGES: usize = 38;
+
+/// Where the ranges begin: at 0, 1, 2, 5, 10, 20, 50, ... They depend on nothing, so they do not
+/// move while somebody narrows a search.
+const BEGINNINGS: [i64; RANGES + 1] = beginnings();
+
+const fn beginnings() -> [i64; RANGES + 1] {
+    let mut beginnings = [0; RANGES + 1];
+    let (mut unit, mut at) = (1, 1);
+    while at <= RANGES {
+        beginnings[at] = unit * [1, 2, 5][(at - 1) % 3];
+        if at % 3 == 0 {
+            unit *= 10;
+        }
+        at += 1;
     }
-    let (from, to) = match amount / unit {
-        0 => return 0..=0,
-        1 => (1, 2),
-        2..=4 => (2, 5),
-        _ => (5, 10),
-    };
-    from * unit..=to * unit - 1
+    beginnings
+}
+
+/// The number of the range that a price is counted in.
+pub(super) fn range_number(amount: i64) -> usize {
+    let begun = BEGINNINGS.partition_point(|beginning| *beginning <= amount);
+    begun.saturating_sub(1).min(RANGES - 1)
+}
+
+/// The prices of the range with a number.
+pub(super) fn range(number: usize) -> RangeInclusive<i64> {
+    BEGINNINGS[number]..=BEGINNINGS[number + 1] - 1
 }
 
 #[cfg(test)]
@@ -79,16 +94,17 @@ mod tests {
     #[test]
     fn ranges_cover_every_price_once() {
         let mut next = 0;
-        while next <= HIGHEST_PRICE {
-            let range = range(next);
+        for number in 0..RANGES {
+            let range = range(number);
             assert_eq!(*range.start(), next);
-            assert_eq!(super::range(*range.end()), range);
+            for amount in [range.start(), range.end()] {
+                assert_eq!(range_number(*amount), number);
+            }
             next = range.end() + 1;
         }
-        assert_eq!(
-            [range(0), range(1), range(1999)],
-            [0..=0, 1..=1, 1000..=1999]
-        );
-        assert_eq!([range(42), range(99)], [20..=49, 50..=99]);
+        assert!(next > HIGHEST_PRICE);
+        let of = |amount| range(range_number(amount));
+        assert_eq!([of(0), of(1), of(1999)], [0..=0, 1..=1, 1000..=1999]);
+        assert_eq!([of(42), of(99)], [20..=49, 50..=99]);
     }
 }
