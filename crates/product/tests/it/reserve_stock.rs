@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use contracts::product::{ReserveStock, VariantId};
 use futures_util::future::join_all;
-use kernel::{Id, Sources};
-use platform::db::{Db, DbError};
-use platform::metrics::DbMetrics;
+use kernel::Id;
+use platform::context::RequestContext;
+use platform::db::DbError;
 use platform::sql;
+use platform::telemetry::TraceContext;
 use rialto::Role;
 use testkit::TestShop;
 
@@ -314,16 +315,6 @@ async fn two_instances_that_serve_one_holder_agree() {
     room.check().await;
 }
 
-/// A database handle that counts its statements.
-async fn counting(room: &Stockroom) -> (Db, DbMetrics) {
-    let (settings, metrics) = (room.shop.database().settings(), DbMetrics::default());
-    let sources = Sources::system();
-    let db = Db::open("product", &settings, sources, metrics.clone())
-        .await
-        .expect("opens");
-    (db, metrics)
-}
-
 #[tokio::test]
 async fn a_batch_costs_as_many_statements_as_one_request() {
     let room = Stockroom::open().await;
@@ -334,13 +325,14 @@ async fn a_batch_costs_as_many_statements_as_one_request() {
     let all: Vec<_> = goods.iter().map(|id| line(*id, 1)).collect();
     let mut costs = Vec::new();
     for (requests, lines) in [(1, &all[..1]), (64, &all[..])] {
-        let (db, metrics) = counting(&room).await;
-        let instance = Instance::idle(&db, config()).await;
+        let instance = Instance::idle(room.shop.db(Role::Product), config()).await;
         let wishes = (0..requests).map(|_| instance.reserve(room.request(room.holder(), lines)));
+        let context = RequestContext::new(TraceContext::root(room.shop.sources()), None);
+        let wishes = context.clone().scope(join_all(wishes));
         // All wait before the first is decided.
-        let (answers, ()) = tokio::join!(join_all(wishes), async { instance.start() });
+        let (answers, ()) = tokio::join!(wishes, async { instance.start() });
         assert!(answers.iter().all(Result::is_ok));
-        costs.push(metrics.statements.get());
+        costs.push(context.statements());
     }
     assert_eq!(costs[0], costs[1]);
     // Locks on PostgreSQL; shelves, holds; shelves, holds and ledger again.
