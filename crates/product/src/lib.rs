@@ -142,9 +142,4 @@ impl ProductService {
         self.release_lapsed().await?;
         self.search.catch_up().await
     }
-
-    /// Throws the search index away, which may happen at any moment; for tests.
-    pub async fn discard_search_index(&self) {
-        self.search.discard().await;
-    }
 }

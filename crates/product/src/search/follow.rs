@@ -93,11 +93,6 @@ impl Search {
         }
     }
 
-    /// Throws the index away. What is found meanwhile comes from the last one.
-    pub(crate) async fn discard(&self) {
-        *self.0.followed.lock().await = None;
-    }
-
     async fn build(&self) -> Result<Followed, FollowError> {
         let begun = Instant::now();
         let tx = self.0.db.read().await?;
@@ -113,11 +108,11 @@ impl Search {
             };
             last = product.id.uuid();
             let categories = categories(&tx, &products).await?;
-            writing = aside(move || {
+            let written = aside(move || {
                 writing.add(&entries(&products, &categories))?;
                 Ok(writing)
-            })
-            .await?;
+            });
+            writing = written.await?;
         }
         let publish = aside(move || {
             writing.publish()?;
@@ -151,36 +146,31 @@ impl Search {
         // What is committed while the other batches are read is read again next time.
         let position = first.read_at.clone();
         self.note_lag(&changes);
-        let mut writing = Some(followed.index.write()?);
+        let mut writing = followed.index.write()?;
         while let Some(last) = changes.last() {
             let ids: Vec<ProductId> = changes.iter().map(|change| change.product_id).collect();
             let mut products = search::by_ids(&tx, &ids).await?;
             products.retain(|product| product.status == ProductStatus::Active);
             let categories = categories(&tx, &products).await?;
             let next = search::changes(&tx, since, Some(last), BATCH).await?;
-            if let Some(open) = writing.take() {
-                let done = aside(move || {
-                    ids.iter().for_each(|id| open.remove(id.uuid()));
-                    open.add(&entries(&products, &categories))?;
-                    Ok(open)
-                });
-                writing = Some(done.await?);
-            }
+            let written = aside(move || {
+                ids.iter().for_each(|id| writing.remove(id.uuid()));
+                writing.add(&entries(&products, &categories))?;
+                Ok(writing)
+            });
+            writing = written.await?;
             changes = next;
         }
-        if let Some(mut writing) = writing {
-            let publish = aside(move || {
-                writing.publish()?;
-                writing.finish()
-            });
-            publish.await?;
-        }
+        let publish = aside(move || {
+            writing.publish()?;
+            writing.finish()
+        });
+        publish.await?;
         followed.position = position;
-        self.0.metrics.lag.set(0);
-        self.0
-            .metrics
-            .documents
-            .set(gauge(followed.index.searcher().num_docs()));
+        let metrics = &self.0.metrics;
+        metrics.lag.set(0);
+        let documents = followed.index.searcher().num_docs();
+        metrics.documents.set(gauge(documents));
         Ok(())
     }
 

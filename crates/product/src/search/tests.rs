@@ -196,7 +196,7 @@ async fn an_index_that_is_thrown_away_is_built_anew() {
     let db = catalogue(&database, std::slice::from_ref(&mug)).await;
     let search = search(&db, LONG);
     search.catch_up().await.expect("built");
-    search.discard().await;
+    *search.0.followed.lock().await = None;
     change(&db, renamed(&mug, "Cup")).await;
     add(&db, &[product(2, "Plate")]).await;
     assert_eq!(found(&search, "mug").await, 1, "the last one still answers");

@@ -1,8 +1,8 @@
 //! A customer's way through the shop, from the registration to the parcel.
 
 use kernel::StaffRole;
-use serde_json::json;
-use testkit::{TestShop, eur};
+use serde_json::{Value, json};
+use testkit::{Client, TestShop, eur};
 
 #[tokio::test]
 #[expect(
@@ -20,15 +20,7 @@ async fn from_the_registration_to_the_parcel() {
     let ada = shop.customer("ada").await;
 
     // She looks around as nobody in particular, and puts a mug into a cart.
-    let found = shop
-        .client()
-        .get("/v1/products?limit=5&currency=EUR&sort=price")
-        .await
-        .ok();
-    assert_eq!(found["items"][0]["slug"], "blue-mug");
-    shop.settle().await;
-    let found = shop.client().get("/v1/search?q=blu").await.ok();
-    assert_eq!(found["items"][0]["slug"], "blue-mug");
+    look_around(&shop).await;
     let line = json!({"variant_id": mug.variant_id, "quantity": 1});
     let body = json!({"currency": "EUR", "lines": [line]});
     let cart = shop.client().post("/v1/carts", body).await.expect(201);
@@ -69,15 +61,7 @@ async fn from_the_registration_to_the_parcel() {
 
     // The warehouse packs and ships; she is told at every step.
     let warehouse = shop.staff(StaffRole::Warehouse).await;
-    let path = format!("/v1/orders/{}", order["id"].as_str().expect("an id"));
-    warehouse
-        .post(format!("{path}/fulfil"), json!({}))
-        .await
-        .ok();
-    warehouse
-        .post(format!("{path}/ship"), json!({"carrier": "Gondola"}))
-        .await
-        .ok();
+    pack_and_ship(&warehouse, &order).await;
     shop.settle().await;
     let mine = ada.client.get("/v1/orders").await.ok();
     assert_eq!(mine["items"][0]["state"], "shipped");
@@ -86,4 +70,20 @@ async fn from_the_registration_to_the_parcel() {
         .await
         .ok();
     assert_eq!(stock["available"], 8);
+}
+
+async fn look_around(shop: &TestShop) {
+    shop.settle().await;
+    for way in ["products?limit=5&currency=EUR&sort=price", "search?q=blu"] {
+        let found = shop.client().get(format!("/v1/{way}")).await.ok();
+        assert_eq!(found["items"][0]["slug"], "blue-mug", "{way}");
+    }
+}
+
+async fn pack_and_ship(warehouse: &Client, order: &Value) {
+    let path = format!("/v1/orders/{}", order["id"].as_str().expect("an id"));
+    let fulfilled = warehouse.post(format!("{path}/fulfil"), json!({}));
+    fulfilled.await.ok();
+    let shipped = warehouse.post(format!("{path}/ship"), json!({"carrier": "Gondola"}));
+    shipped.await.ok();
 }
