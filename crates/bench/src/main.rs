@@ -241,7 +241,12 @@ fn import(program: &Path, database: &str, folder: &Path) -> anyhow::Result<()> {
 async fn scarce_variant(address: std::net::SocketAddr) -> anyhow::Result<String> {
     let mut connection = load::Connection::open(address).await?;
     let answer = connection
-        .send("GET", "/v1/products/by-slug/scarce", "", "")
+        .send(
+            "GET",
+            &format!("/v1/products/by-slug/{}", scenarios::SCARCE),
+            "",
+            "",
+        )
         .await?;
     let view: serde_json::Value = serde_json::from_slice(answer.body)?;
     Ok(view["variants"][0]["id"]

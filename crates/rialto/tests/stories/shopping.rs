@@ -5,10 +5,6 @@ use serde_json::{Value, json};
 use testkit::{Client, TestShop, eur};
 
 #[tokio::test]
-#[expect(
-    clippy::too_many_lines,
-    reason = "a story is read from its beginning to its end"
-)]
 async fn from_the_registration_to_the_parcel() {
     let shop = TestShop::start().await;
     let mug = shop
