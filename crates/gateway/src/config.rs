@@ -10,6 +10,8 @@ use platform::config::Section;
 pub struct Config {
     /// The public listener.
     pub listen: SocketAddr,
+    /// Threads that serve the public listener.
+    pub workers: usize,
     /// Origins that browsers may call from.
     pub cors_origins: Vec<String>,
     /// Requests that may be answered at once.
@@ -31,6 +33,10 @@ impl Config {
     pub fn read(section: &mut Section<'_>) -> Self {
         Self {
             listen: section.parse("listen"),
+            workers: match section.parse("workers") {
+                0 => std::thread::available_parallelism().map_or(1, Into::into),
+                workers => workers,
+            },
             cors_origins: section.list("cors_origins"),
             concurrency: section.parse("concurrency"),
             connections: section.parse("connections"),

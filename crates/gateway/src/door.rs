@@ -1,11 +1,11 @@
 //! What every request passes before it is routed, in this order: the limit of requests at once,
 //! the client's address, the stripping of identity headers, the rate limit, the caller's token.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName};
@@ -13,6 +13,7 @@ use kernel::problem::codes;
 use kernel::{Kind, Problem};
 use platform::http::route::authenticate;
 use platform::http::{ApiError, CallerOf, ClientAddress, HttpContext};
+use wire::server::Connection;
 
 use crate::Config;
 use crate::limit::RateLimit;
@@ -113,8 +114,10 @@ fn too_many(seconds: u32) -> ApiError {
 
 /// The address that the outermost trusted proxy saw; without proxies that of the connection.
 fn client_address(request: &Request, proxies: usize) -> IpAddr {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |info| info.0.ip());
+    let peer = request.extensions().get::<Connection>();
+    let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |connection| {
+        connection.peer.ip()
+    });
     if proxies == 0 {
         return peer;
     }
@@ -152,11 +155,11 @@ mod tests {
 
     fn address(proxies: usize, forwarded: &str) -> IpAddr {
         let mut request = Request::builder().header(FORWARDED_FOR, forwarded);
-        let peer = SocketAddr::from(([192, 0, 2, 9], 1));
-        request
-            .extensions_mut()
-            .expect("valid")
-            .insert(ConnectInfo(peer));
+        let connection = Connection {
+            peer: ([192, 0, 2, 9], 1).into(),
+            encrypted: false,
+        };
+        request.extensions_mut().expect("valid").insert(connection);
         client_address(&request.body(Body::empty()).expect("valid"), proxies)
     }
 

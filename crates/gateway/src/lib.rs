@@ -16,16 +16,24 @@ mod errors;
 mod limit;
 mod proxy;
 
+use std::convert::Infallible;
+use std::fmt;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
 use platform::contract::Peer;
-use platform::http::entry::{Trust, entry, method_not_allowed, no_route};
+use platform::http::entry::{Entry, Trust, method_not_allowed, no_route};
+use platform::http::serve::Routed;
 use platform::http::{HttpContext, RouteInfo};
-use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
-use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+use tower::{Layer, Service, ServiceExt};
+use tower_http::compression::predicate::{And, NotForContentType, Predicate, SizeAbove};
+use tower_http::compression::{Compression, CompressionLayer};
+use tower_http::cors::{AllowOrigin, Any, Cors, CorsLayer};
+use wire::Body;
 
 pub use self::config::Config;
 use self::door::Door;
@@ -51,28 +59,61 @@ pub struct Services {
     pub remote: Vec<RemoteService>,
 }
 
-/// Puts the gateway together. `openapi` is the document of all routes, as JSON.
-pub fn build(config: &Config, services: Services, openapi: String, http: &HttpContext) -> Router {
-    let mut routes = docs::router(openapi).merge(errors::router());
-    for router in services.local {
-        routes = routes.merge(router);
+/// The gateway, put together. Cheap to clone.
+#[derive(Clone)]
+pub struct Gateway(Stack);
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Gateway")
     }
-    for service in services.remote {
-        routes = routes.merge(proxy::router(service, http));
+}
+
+/// From the outside in.
+type Stack = Compression<Cors<Entry<Routed>>, Compressible>;
+
+/// Which answers are worth compressing.
+type Compressible = And<And<SizeAbove, NotForContentType>, NotForContentType>;
+
+impl Gateway {
+    /// Puts the gateway together. `openapi` is the document of all routes, as JSON.
+    pub fn build(config: &Config, services: Services, openapi: String, http: &HttpContext) -> Self {
+        let mut routes = docs::router(openapi).merge(errors::router());
+        for router in services.local {
+            routes = routes.merge(router);
+        }
+        for service in services.remote {
+            routes = routes.merge(proxy::router(service, http));
+        }
+        let router = routes
+            .fallback(no_route)
+            .method_not_allowed_fallback(method_not_allowed)
+            .layer(from_fn_with_state(Door::new(config, http), door::pass));
+        let entry = Entry::new(http, Trust::Public, Routed(router));
+        let small = SizeAbove::new(COMPRESS_ABOVE);
+        let compression = CompressionLayer::new().compress_when(
+            small
+                .and(NotForContentType::SSE)
+                .and(NotForContentType::IMAGES),
+        );
+        Self(compression.layer(cors(config).layer(entry)))
     }
-    let small = SizeAbove::new(COMPRESS_ABOVE);
-    let compression = CompressionLayer::new().compress_when(
-        small
-            .and(NotForContentType::SSE)
-            .and(NotForContentType::IMAGES),
-    );
-    routes
-        .fallback(no_route)
-        .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(Door::new(config, http), door::pass))
-        .layer(from_fn_with_state((http.clone(), Trust::Public), entry))
-        .layer(cors(config))
-        .layer(compression)
+}
+
+impl Service<Request<Body>> for Gateway {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // What is inside is asked when there is a request for it.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let stack = self.0.clone();
+        Box::pin(async move { Ok(stack.oneshot(request).await?.map(Body::new)) })
+    }
 }
 
 fn cors(config: &Config) -> CorsLayer {

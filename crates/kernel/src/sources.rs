@@ -1,5 +1,6 @@
 //! Time, chance and fresh identifiers, handed in so that tests can hold them still.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,10 +18,35 @@ pub trait Random: fmt::Debug + Send + Sync + 'static {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemRandom;
 
+/// Bytes that a thread asks the operating system for at once.
+const ASKED: usize = 1024;
+
+thread_local! {
+    /// Random bytes that nobody has used yet, and how many of them. Each is given out once and
+    /// wiped: a call to the kernel for every id would cost more than the id.
+    static FRESH: RefCell<([u8; ASKED], usize)> = const { RefCell::new(([0; ASKED], 0)) };
+}
+
 impl Random for SystemRandom {
     fn fill(&self, bytes: &mut [u8]) {
-        getrandom::fill(bytes).expect("the operating system gives random bytes");
+        if bytes.len() > ASKED / 8 {
+            return ask(bytes);
+        }
+        FRESH.with_borrow_mut(|(fresh, left)| {
+            if *left < bytes.len() {
+                ask(fresh);
+                *left = ASKED;
+            }
+            let taken = &mut fresh[*left - bytes.len()..*left];
+            bytes.copy_from_slice(taken);
+            taken.fill(0);
+            *left -= bytes.len();
+        });
     }
+}
+
+fn ask(bytes: &mut [u8]) {
+    getrandom::fill(bytes).expect("the operating system gives random bytes");
 }
 
 /// The two things that make a run unrepeatable. Cheap to clone.
@@ -62,5 +88,24 @@ impl Sources {
     /// A fresh identifier of any type.
     pub fn id<I: Id>(&self) -> I {
         I::from_uuid(self.uuid())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn random_bytes_are_given_out_once() {
+        let sources = Sources::system();
+        let mut seen: BTreeSet<[u8; 16]> = (0..10_000).map(|_| sources.random()).collect();
+        let elsewhere = std::thread::spawn(|| Sources::system().random()).join();
+        seen.insert(elsewhere.expect("the thread ends well"));
+        assert_eq!(seen.len(), 10_001);
+        let mut long = [0; 5000];
+        SystemRandom.fill(&mut long);
+        assert!(long.iter().any(|byte| *byte != 0));
     }
 }

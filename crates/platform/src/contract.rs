@@ -19,7 +19,7 @@ use tracing::Instrument;
 
 pub use self::peer::{Peer, PeerSettings};
 pub use self::peer_key::{PeerKey, WeakKey};
-pub use self::server::{authenticate_peer, contract_router};
+pub use self::server::{PeersOnly, contract_router};
 use crate::metrics::{CallLabels, Metrics};
 
 /// Where contract methods are served: `/internal/{service}/{method}`.

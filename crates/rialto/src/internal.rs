@@ -5,33 +5,34 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use kernel::contract::Dispatch;
-use platform::contract::{PeerKey, authenticate_peer, contract_router};
-use platform::http::entry::{CLIENT, Trust, entry, method_not_allowed, no_route};
+use platform::contract::{PeerKey, PeersOnly, contract_router};
+use platform::http::entry::{CLIENT, Entry, Trust, method_not_allowed, no_route};
+use platform::http::serve::Routed;
 use platform::http::{ClientAddress, HttpContext};
 
-/// The stack, from the outside in: trace and problems, proof of belonging, the client's address.
-pub(crate) fn router(
+/// What the listener is served by.
+pub(crate) type Internal = PeersOnly<Entry<Routed>>;
+
+/// The stack, from the outside in: proof of belonging, trace and problems, the client's address.
+pub(crate) fn build(
     contracts: Vec<Arc<dyn Dispatch>>,
     routers: Vec<Router>,
     key: PeerKey,
     body_limit: usize,
     http: &HttpContext,
-) -> Router {
+) -> Internal {
     let all = contract_router(contracts, body_limit);
-    routers
+    let router = routers
         .into_iter()
         .fold(all, Router::merge)
         .fallback(no_route)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn(believe_client_address))
-        .layer(from_fn_with_state((http.clone(), Trust::Internal), entry))
-        .layer(from_fn_with_state(
-            (key, http.sources.clone()),
-            authenticate_peer,
-        ))
+        .layer(from_fn(believe_client_address));
+    let entry = Entry::new(http, Trust::Internal, Routed(router));
+    PeersOnly::new(key, http.sources.clone(), entry)
 }
 
 async fn believe_client_address(mut request: Request, next: Next) -> Response {

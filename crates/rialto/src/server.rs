@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use platform::db::DbError;
 use platform::events::Consumer;
-use platform::http::serve;
+use platform::http::serve::{self, Routed, Threads};
 use platform::metrics::Metrics;
 use platform::tasks::{Shutdown, TaskGroup};
 use tokio::net::TcpListener;
 
 use crate::admin::{self, Health};
+use crate::internal::{self, Internal};
 use crate::wiring::{self, Parts};
-use crate::{Hooks, Role, Settings, StartError, StartErrors, internal};
+use crate::{Hooks, Role, Settings, StartError, StartErrors};
 
 /// The open listeners of a process. Tests bind theirs to port 0 and hand them in.
 #[derive(Debug)]
@@ -75,8 +75,8 @@ impl Listeners {
 pub struct Server {
     settings: Settings,
     listeners: Listeners,
-    public: Option<Router>,
-    internal: Option<Router>,
+    public: Option<gateway::Gateway>,
+    internal: Option<Internal>,
     health: Health,
     handle: Handle,
 }
@@ -119,7 +119,7 @@ impl Server {
             http,
         } = parts;
         let internal = settings.internal.key.clone().map(|key| {
-            internal::router(contracts, routers, key, settings.internal.body_limit, &http)
+            internal::build(contracts, routers, key, settings.internal.body_limit, &http)
         });
         let health = Health::new(databases.clone(), services.product.clone(), metrics);
         let databases = databases.into_iter().collect();
@@ -156,23 +156,24 @@ impl Server {
         let http = Arc::new(self.settings.http.clone());
         let front = TaskGroup::new(Shutdown::new());
         let back = TaskGroup::new(Shutdown::new());
-        let listen = |name, listener: Option<TcpListener>, router: Option<Router>| {
-            if let (Some(listener), Some(router)) = (listener, router) {
-                let stop = front.shutdown().clone();
-                front.spawn(name, serve::serve(listener, router, http.clone(), stop));
-            }
-        };
-        listen("gateway listener", self.listeners.gateway, self.public);
-        listen("internal listener", self.listeners.internal, self.internal);
+        if let (Some(listener), Some(gateway)) = (self.listeners.gateway, self.public) {
+            let threads = Threads::Own(self.settings.gateway.workers);
+            let stop = front.shutdown().clone();
+            let serving = serve::serve(listener, gateway, http.clone(), threads, stop);
+            front.spawn("gateway listener", serving);
+        }
+        if let (Some(listener), Some(internal)) = (self.listeners.internal, self.internal) {
+            let stop = front.shutdown().clone();
+            let serving = serve::serve(listener, internal, http.clone(), Threads::Shared, stop);
+            front.spawn("internal listener", serving);
+        }
         // Health is told until the very end.
         let admin = TaskGroup::new(Shutdown::new());
         if let Some(listener) = self.listeners.admin {
-            let router = admin::router(self.health.clone());
+            let routed = Routed(admin::router(self.health.clone()));
             let stop = admin.shutdown().clone();
-            admin.spawn(
-                "admin listener",
-                serve::serve(listener, router, http.clone(), stop),
-            );
+            let serving = serve::serve(listener, routed, http.clone(), Threads::Shared, stop);
+            admin.spawn("admin listener", serving);
         }
         for relay in &self.handle.0.relays {
             back.spawn("relay", relay.clone().run(back.shutdown().clone()));

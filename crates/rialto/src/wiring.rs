@@ -12,6 +12,7 @@ use cart::CartService;
 use contracts::cart::{CartClient, CartServer};
 use contracts::product::{ProductClient, ProductServer};
 use contracts::user::{UserClient, UserServer};
+use gateway::Gateway;
 use kernel::contract::{Dispatch, Transport};
 use kernel::{Problem, Sources};
 use notification::NotificationService;
@@ -123,7 +124,7 @@ pub(crate) struct Parts {
     pub(crate) relays: Vec<Arc<Relay>>,
     pub(crate) inboxes: Vec<Inbox>,
     /// The public stack, where the gateway runs here.
-    pub(crate) public: Option<Router>,
+    pub(crate) public: Option<Gateway>,
     /// The services of this process, for other processes.
     pub(crate) routers: Vec<Router>,
     pub(crate) contracts: Vec<Arc<dyn Dispatch>>,
@@ -418,7 +419,7 @@ impl Wiring<'_> {
         routers
     }
 
-    fn gateway(&self, local: Vec<Router>, http: &HttpContext) -> Router {
+    fn gateway(&self, local: Vec<Router>, http: &HttpContext) -> Gateway {
         let mut elsewhere: BTreeMap<&str, Vec<_>> = BTreeMap::new();
         for route in api::all_routes() {
             let role: Role = route.role.parse().expect("routes belong to roles");
@@ -439,7 +440,7 @@ impl Wiring<'_> {
         let document = api::openapi()
             .to_json()
             .expect("the document is plain data");
-        gateway::build(&self.settings.gateway, services, document, http)
+        Gateway::build(&self.settings.gateway, services, document, http)
     }
 
     fn contracts(&self, services: &Services, sinks: Sinks) -> Vec<Arc<dyn Dispatch>> {

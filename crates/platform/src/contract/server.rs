@@ -1,20 +1,24 @@
 //! The side that answers.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, Request, State};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::extract::{Path, State};
+use axum::response::IntoResponse;
 use axum::routing::post;
 use bytes::Bytes;
-use http::StatusCode;
+use futures_util::future::BoxFuture;
 use http::header::CONTENT_TYPE;
+use http::{Request, Response, StatusCode};
 use kernel::contract::{Dispatch, unknown_method};
 use kernel::problem::codes;
 use kernel::{Kind, Problem, Sources};
+use tower::{Service, ServiceExt};
+use wire::Body;
 
 use super::PREFIX;
 use super::peer_key::{PROOF, PeerKey};
@@ -40,7 +44,7 @@ async fn dispatch(
     State(services): State<Services>,
     Path((service, method)): Path<(String, String)>,
     request: Result<Bytes, BytesRejection>,
-) -> Result<Response, ApiError> {
+) -> Result<axum::response::Response, ApiError> {
     let request = request.map_err(unread)?;
     let found = services.get(service.as_str());
     let found = found.ok_or_else(|| unknown_method(&service, &method))?;
@@ -57,31 +61,66 @@ fn unread(rejection: BytesRejection) -> Problem {
 }
 
 /// Lets only requests through that prove to come from a process of the shop, and proves the same
-/// in the answer. A middleware for [`axum::middleware::from_fn_with_state`].
-pub async fn authenticate_peer(
-    State((key, sources)): State<(PeerKey, Sources)>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let proof = request
-        .headers()
-        .get(PROOF)
-        .and_then(|value| value.to_str().ok());
-    let path = request
-        .uri()
-        .path_and_query()
-        .map_or("/", |path| path.as_str());
-    let proof =
-        proof.filter(|proof| key.proved(proof, sources.now(), request.method().as_str(), path));
-    let Some(proof) = proof.map(ToOwned::to_owned) else {
-        let detail =
-            "this listener is for processes of the shop; check internal.key and the clocks";
-        let problem = Problem::new(Kind::Unauthenticated, codes::UNAUTHENTICATED, detail);
-        // No entry stands around this one, which would write the problem.
-        return write(&problem.at(request.uri().path(), None));
-    };
-    let mut response = next.run(request).await;
-    let answer = key.acknowledge(&proof, response.status().as_u16());
-    response.headers_mut().insert(PROOF, answer);
-    response
+/// in the answer. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct PeersOnly<S> {
+    key: PeerKey,
+    sources: Sources,
+    inner: S,
+}
+
+impl<S> PeersOnly<S> {
+    /// `inner`, for processes that know `key`.
+    pub fn new(key: PeerKey, sources: Sources, inner: S) -> Self {
+        Self {
+            key,
+            sources,
+            inner,
+        }
+    }
+
+    /// The proof of the request, if it holds.
+    fn proof(&self, request: &Request<Body>) -> Option<String> {
+        let proof = request.headers().get(PROOF)?.to_str().ok()?;
+        let path = request
+            .uri()
+            .path_and_query()
+            .map_or("/", |path| path.as_str());
+        let (now, method) = (self.sources.now(), request.method().as_str());
+        let proved = self.key.proved(proof, now, method, path);
+        proved.then(|| proof.to_owned())
+    }
+}
+
+impl<S> Service<Request<Body>> for PeersOnly<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let Some(proof) = self.proof(&request) else {
+            let detail =
+                "this listener is for processes of the shop; check internal.key and the clocks";
+            let problem = Problem::new(Kind::Unauthenticated, codes::UNAUTHENTICATED, detail);
+            // No entry stands around this one, which would write the problem.
+            let refusal = write(&problem.at(request.uri().path(), None));
+            return Box::pin(std::future::ready(Ok(refusal)));
+        };
+        let (key, inner) = (self.key.clone(), self.inner.clone());
+        Box::pin(async move {
+            let mut response = inner.oneshot(request).await?;
+            let answer = key.acknowledge(&proof, response.status().as_u16());
+            response.headers_mut().insert(PROOF, answer);
+            Ok(response)
+        })
+    }
 }

@@ -1,18 +1,22 @@
 //! What happens to every request at the listener, before any route is looked at.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
+use tower::{Service, ServiceExt};
+use wire::Body;
 
-use super::problem::{Unwritten, write};
+use super::problem::{Unwritten, refuse, write};
 use super::{ApiError, HttpContext, HttpSettings};
 use crate::context::RequestContext;
 use crate::telemetry::TraceContext;
@@ -43,47 +47,93 @@ pub enum Trust {
     Internal,
 }
 
-/// Gives the request its context, and the answer its request id; turns panics, late answers and
-/// problems into `application/problem+json`. A middleware for
-/// [`axum::middleware::from_fn_with_state`].
-pub async fn entry(
-    State((http, trust)): State<(HttpContext, Trust)>,
-    request: Request,
-    next: Next,
-) -> Response {
+/// Gives each request its context, and its answer the request id; turns panics, late answers and
+/// problems into `application/problem+json`. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Entry<S> {
+    http: Arc<HttpContext>,
+    trust: Trust,
+    inner: S,
+}
+
+impl<S> Entry<S> {
+    /// The entry to `inner`.
+    pub fn new(http: &HttpContext, trust: Trust, inner: S) -> Self {
+        Self {
+            http: Arc::new(http.clone()),
+            trust,
+            inner,
+        }
+    }
+}
+
+impl<S> Service<Request<Body>> for Entry<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // The inner service is asked when there is a request for it.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let (http, trust, inner) = (self.http.clone(), self.trust, self.inner.clone());
+        Box::pin(async move { Ok(enter(&http, trust, request, inner).await) })
+    }
+}
+
+async fn enter<S>(
+    http: &HttpContext,
+    trust: Trust,
+    request: Request<Body>,
+    inner: S,
+) -> Response<Body>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+{
     let started = Instant::now();
-    let trace = trace(&http, request.headers());
-    let limit = deadline(&http, trust, request.headers());
+    let trace = trace(http, request.headers());
+    let limit = deadline(http, trust, request.headers());
     let context = RequestContext::new(trace, Some(started + limit));
-    let (path, request_id) = (
-        request.uri().path().to_owned(),
-        request_id(request.headers(), trace),
-    );
+    let uri = request.uri().clone();
+    let request_id = request_id(request.headers(), trace);
     let answering = async {
         if let Some(problem) = too_long(&request, &http.settings) {
-            return ApiError::from(problem).into_response();
+            return refuse(problem);
         }
-        let running = AssertUnwindSafe(next.run(request)).catch_unwind();
+        let running = AssertUnwindSafe(inner.oneshot(request)).catch_unwind();
         match tokio::time::timeout(limit, running).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(_)) => {
-                let problem = Problem::new(Kind::Internal, codes::INTERNAL, "the handler panicked");
-                ApiError::from(problem).into_response()
-            }
+            Ok(Ok(Ok(response))) => response,
+            Ok(Ok(Err(never))) => match never {},
+            Ok(Err(_)) => refuse(Problem::new(
+                Kind::Internal,
+                codes::INTERNAL,
+                "the handler panicked",
+            )),
             Err(_) => {
                 let detail = format!("no answer within {limit:?}");
-                let problem = Problem::new(Kind::DeadlineExceeded, codes::DEADLINE, detail);
-                ApiError::from(problem).into_response()
+                refuse(Problem::new(
+                    Kind::DeadlineExceeded,
+                    codes::DEADLINE,
+                    detail,
+                ))
             }
         }
     };
     let mut response = context.scope(answering).await;
     if let Some(Unwritten(problem)) = response.extensions_mut().remove::<Unwritten>() {
-        response = told(&problem, &path, trace, response);
+        response = told(&problem, uri.path(), trace, response);
     }
     let took = started.elapsed();
     if took > http.settings.slow {
         let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let path = uri.path();
         tracing::warn!(path, millis, trace_id = %trace.trace_id_text(), "a slow answer");
     }
     response.headers_mut().insert(REQUEST_ID, request_id);
@@ -92,7 +142,7 @@ pub async fn entry(
 
 /// The parser lets twice as much through, so that what is a little too long gets an answer that
 /// says so.
-fn too_long(request: &Request, settings: &HttpSettings) -> Option<Problem> {
+fn too_long(request: &Request<Body>, settings: &HttpSettings) -> Option<Problem> {
     let target = request.uri().path_and_query();
     if target.is_some_and(|target| target.as_str().len() > settings.uri_limit) {
         let detail = format!("the target is longer than {} bytes", settings.uri_limit);
@@ -113,7 +163,12 @@ fn too_long(request: &Request, settings: &HttpSettings) -> Option<Problem> {
 
 /// Writes the problem, keeps the headers that were set, and logs what is our fault with its whole
 /// chain of causes: the one place where that happens.
-fn told(problem: &Problem, path: &str, trace: TraceContext, bare: Response) -> Response {
+fn told(
+    problem: &Problem,
+    path: &str,
+    trace: TraceContext,
+    bare: Response<Body>,
+) -> Response<Body> {
     let trace_id = trace.trace_id_text();
     if problem.status >= 500 {
         let causes = causes(problem);
@@ -123,7 +178,8 @@ fn told(problem: &Problem, path: &str, trace: TraceContext, bare: Response) -> R
     }
     let mut written = write(&problem.clone().at(path, Some(trace_id)));
     for (name, value) in bare.headers() {
-        if !written.headers().contains_key(name) {
+        // The length is that of the body which was not written.
+        if *name != CONTENT_LENGTH && !written.headers().contains_key(name) {
             written.headers_mut().insert(name.clone(), value.clone());
         }
     }

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use kernel::{Kind, Problem};
+use wire::Body;
 
 /// What a handler fails with: any [`Fault`](kernel::Fault) or [`Problem`], by `?`.
 #[derive(Debug)]
@@ -38,10 +39,23 @@ fn status(problem: &Problem) -> StatusCode {
     StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
+/// An answer that is a problem, for those who are no handlers; the body is written by the
+/// [`entry`](super::entry).
+pub fn refuse(problem: impl Into<Problem>) -> http::Response<Body> {
+    let problem = problem.into();
+    let mut response = http::Response::new(Body::empty());
+    *response.status_mut() = status(&problem);
+    response
+        .extensions_mut()
+        .insert(Unwritten(Arc::new(problem)));
+    response
+}
+
 /// The problem as `application/problem+json`.
-pub(crate) fn write(problem: &Problem) -> Response {
+pub(crate) fn write(problem: &Problem) -> http::Response<Body> {
     let body = serde_json::to_vec(problem).expect("problems are plain data");
-    let mut response = (status(problem), body).into_response();
+    let mut response = http::Response::new(Body::full(body));
+    *response.status_mut() = status(problem);
     let headers = response.headers_mut();
     headers.insert(
         CONTENT_TYPE,

@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ConnectInfo;
 use axum::routing::future::RouteFuture;
 use futures_util::TryFutureExt;
 use futures_util::future::MapOk;
@@ -17,11 +16,12 @@ use http::{Request, Response};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use tower::Service;
 use wire::http1::Malformed;
-use wire::server::{Connection, Protocol, Settings};
+use wire::server::{Answers, Connection, Protocol, Settings};
+use wire::workers::{Serving, Workers};
 use wire::{Body, Stream};
 
 use super::{HttpSettings, write};
@@ -36,60 +36,101 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(listener)
 }
 
-/// Answers connections of `listener` with `router` until `shutdown` begins, then lets running
-/// requests finish. Connections above the limit wait in the kernel's queue.
+/// Where connections are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Threads {
+    /// In the runtime of whoever serves.
+    Shared,
+    /// On so many threads of their own, for a listener under load.
+    Own(usize),
+}
+
+/// Answers connections of `listener` until `shutdown` begins, then lets running requests finish.
+/// Connections above the limit wait in the kernel's queue.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    answers: impl Answers + Sync,
     settings: Arc<HttpSettings>,
+    threads: Threads,
     shutdown: Shutdown,
 ) {
-    let connections = TaskTracker::new();
     let slots = Arc::new(Semaphore::new(settings.connections));
     let settings = Arc::new(connection_settings(&settings));
-    loop {
-        let accepted = tokio::select! {
-            () = shutdown.requested() => break,
-            accepted = accept(&listener, &slots) => accepted,
-        };
-        let (stream, peer, slot) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of file descriptors, for instance: running requests will free some.
-                tracing::warn!(%error, "a connection could not be accepted");
-                shutdown.sleep(BACKOFF).await;
-                continue;
-            }
-        };
+    let drain = shutdown.token();
+    let serve = move |stream: TcpStream, peer: SocketAddr| -> Serving {
         let connection = Connection {
             peer,
             encrypted: false,
         };
-        let answers = Answers(router.clone());
-        let (settings, drain) = (settings.clone(), shutdown.token());
-        connections.spawn(async move {
-            let stream = Stream::tcp(stream);
-            wire::server::serve(
-                stream,
-                Protocol::Unknown,
-                connection,
-                answers,
-                settings,
-                drain,
-            )
-            .await;
-            drop(slot);
-        });
+        Box::pin(wire::server::serve(
+            Stream::tcp(stream),
+            Protocol::Unknown,
+            connection,
+            answers.clone(),
+            settings.clone(),
+            drain.clone(),
+        ))
+    };
+    match threads {
+        Threads::Shared => {
+            let connections = TaskTracker::new();
+            let spawn = |stream, peer, slot: OwnedSemaphorePermit| {
+                let serving = serve(stream, peer);
+                connections.spawn(async move {
+                    serving.await;
+                    drop(slot);
+                });
+                Ok(())
+            };
+            accept_all(&listener, &slots, &shutdown, spawn).await;
+            drop(listener);
+            connections.close();
+            connections.wait().await;
+        }
+        Threads::Own(count) => {
+            let workers = match Workers::start(count, "worker", serve) {
+                Ok(workers) => workers,
+                Err(error) => {
+                    // The task ends, and the process with it.
+                    tracing::error!(%error, "the threads of a listener cannot be started");
+                    return;
+                }
+            };
+            let deal = |stream: TcpStream, peer, slot| {
+                workers.deal(stream.into_std()?, peer, slot);
+                Ok(())
+            };
+            accept_all(&listener, &slots, &shutdown, deal).await;
+            drop(listener);
+            workers.finish().await;
+        }
     }
-    drop(listener);
-    connections.close();
-    connections.wait().await;
+}
+
+async fn accept_all(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+    shutdown: &Shutdown,
+    take: impl Fn(TcpStream, SocketAddr, OwnedSemaphorePermit) -> io::Result<()>,
+) {
+    loop {
+        let accepted = tokio::select! {
+            () = shutdown.requested() => return,
+            accepted = accept(listener, slots) => accepted,
+        };
+        let taken = accepted.and_then(|(stream, peer, slot)| take(stream, peer, slot));
+        if let Err(error) = taken {
+            // Out of file descriptors, for instance: running requests will free some.
+            tracing::warn!(%error, "a connection could not be accepted");
+            shutdown.sleep(BACKOFF).await;
+        }
+    }
 }
 
 async fn accept(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let slot = slots
         .clone()
         .acquire_owned()
@@ -117,16 +158,16 @@ fn refuse(malformed: Malformed) -> Response<Body> {
         Malformed::TooLarge => (Kind::HeadersTooLarge, codes::HEADERS_TOO_LARGE),
         _ => (Kind::Malformed, codes::MALFORMED),
     };
-    let mut response = write(&Problem::new(kind, code, malformed.to_string())).map(Body::new);
+    let mut response = write(&Problem::new(kind, code, malformed.to_string()));
     *response.status_mut() = wire::server::status(malformed);
     response
 }
 
-/// A router as the one who answers.
+/// A router of axum's as a service of the wire.
 #[derive(Debug, Clone)]
-struct Answers(Router);
+pub struct Routed(pub Router);
 
-impl Service<Request<Body>> for Answers {
+impl Service<Request<Body>> for Routed {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = MapOk<RouteFuture<Infallible>, fn(axum::response::Response) -> Response<Body>>;
@@ -137,16 +178,8 @@ impl Service<Request<Body>> for Answers {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let mut request = request.map(axum::body::Body::new);
-        let peer = request
-            .extensions()
-            .get::<Connection>()
-            .map(|connection| connection.peer);
-        if let Some(peer) = peer {
-            request.extensions_mut().insert(ConnectInfo(peer));
-        }
         self.0
-            .call(request)
+            .call(request.map(axum::body::Body::new))
             .map_ok(|response| response.map(Body::new))
     }
 }

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
 use http::Uri;
 use kernel::contract::Answer;
 use kernel::problem::codes;
@@ -14,9 +13,10 @@ use kernel::{Clock, Kind, ManualClock, Problem, Secret, Sources, SystemRandom, T
 use parking_lot::Mutex;
 use platform::context::RequestContext;
 use platform::contract::{
-    LocalCalls, Peer, PeerKey, PeerSettings, RemoteCalls, authenticate_peer, contract_router,
+    LocalCalls, Peer, PeerKey, PeerSettings, PeersOnly, RemoteCalls, contract_router,
 };
-use platform::http::entry::{Trust, entry, method_not_allowed, no_route};
+use platform::http::entry::{Entry, Trust, method_not_allowed, no_route};
+use platform::http::serve::Routed;
 use platform::metrics::Metrics;
 use platform::tasks::TaskGroup;
 use platform::telemetry::TraceContext;
@@ -118,13 +118,10 @@ impl Other {
         let http = context(settings(), sources.clone(), &Metrics::new());
         let router = contract_router(vec![Arc::new(EchoServer(echo.clone()))], BODY_LIMIT)
             .fallback(no_route)
-            .method_not_allowed_fallback(method_not_allowed)
-            .layer(from_fn_with_state((http.clone(), Trust::Internal), entry))
-            .layer(from_fn_with_state(
-                (key("a"), sources.clone()),
-                authenticate_peer,
-            ));
-        let (address, tasks) = listen(router, &http.settings);
+            .method_not_allowed_fallback(method_not_allowed);
+        let entry = Entry::new(&http, Trust::Internal, Routed(router));
+        let peers_only = PeersOnly::new(key("a"), sources.clone(), entry);
+        let (address, tasks) = listen(peers_only, &http.settings);
         Self {
             address,
             echo,
@@ -282,7 +279,7 @@ async fn an_answer_of_somebody_else_does_not_count() {
         "/internal/echo/say",
         axum::routing::post(|| std::future::ready("\"hello, from somebody else\"")),
     );
-    let (address, tasks) = listen(liar, &Arc::new(settings()));
+    let (address, tasks) = listen(Routed(liar), &Arc::new(settings()));
     let refused = client(&[address])
         .say("hello".into())
         .await

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::State;
-use axum::middleware::from_fn_with_state;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, Full};
@@ -17,8 +15,9 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use kernel::{Access, Permission, Problem, Sources, Validate, Violations};
 use platform::auth::{Authenticator, JwkSet, KeySource};
-use platform::http::entry::{Trust, entry, method_not_allowed, no_route};
-use platform::http::{HttpContext, HttpSettings, Reply, Routes, serve};
+use platform::http::entry::{Entry, Trust, method_not_allowed, no_route};
+use platform::http::serve::{self, Routed, Threads};
+use platform::http::{HttpContext, HttpSettings, Reply, Routes};
 use platform::metrics::Metrics;
 use platform::route;
 use platform::tasks::{Shutdown, TaskGroup};
@@ -167,9 +166,9 @@ impl House {
         let router = Routes::new("house", routes)
             .serve(bell.clone(), &http)
             .fallback(no_route)
-            .method_not_allowed_fallback(method_not_allowed)
-            .layer(from_fn_with_state((http.clone(), Trust::Public), entry));
-        let (address, tasks) = listen(router, &http.settings);
+            .method_not_allowed_fallback(method_not_allowed);
+        let entry = Entry::new(&http, Trust::Public, Routed(router));
+        let (address, tasks) = listen(entry, &http.settings);
         let client = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
         Self {
             address,
@@ -243,15 +242,18 @@ impl Drop for House {
     }
 }
 
-/// Serves a router on a free port.
-pub(crate) fn listen(router: Router, settings: &Arc<HttpSettings>) -> (SocketAddr, TaskGroup) {
+/// Serves something on a free port.
+pub(crate) fn listen(
+    answers: impl wire::server::Answers + Sync,
+    settings: &Arc<HttpSettings>,
+) -> (SocketAddr, TaskGroup) {
     let listener = serve::bind(([127, 0, 0, 1], 0).into()).expect("a free port");
     let address = listener.local_addr().expect("bound");
     let tasks = TaskGroup::new(Shutdown::new());
     let stop = tasks.shutdown().clone();
     tasks.spawn(
         "listener",
-        serve::serve(listener, router, settings.clone(), stop),
+        serve::serve(listener, answers, settings.clone(), Threads::Shared, stop),
     );
     (address, tasks)
 }
