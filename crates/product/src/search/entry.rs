@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::plain::plain;
 use super::price::Band;
-use super::words::{kept, whole};
+use super::words::{keep, whole};
 use crate::model::name_key;
 use crate::store::search::Indexable;
 
@@ -76,9 +76,9 @@ impl Entry {
         let codes = codes.flatten().chain([&document.title]);
         Ok(Self {
             id: product.id.uuid(),
-            title: each_once(kept(&document.title)),
-            labels: each_once(labels.flat_map(|label| kept(label))),
-            description: each_once(kept(&plain(&document.description))),
+            title: words([&document.title]),
+            labels: words(labels),
+            description: words([&plain(&document.description)]),
             whole: codes
                 .map(|code| whole(code))
                 .collect::<HashSet<_>>()
@@ -95,18 +95,13 @@ impl Entry {
     }
 }
 
-/// The words between spaces; how often one is there does not matter.
-fn each_once(words: impl IntoIterator<Item = String>) -> String {
-    let mut seen = HashSet::new();
-    let mut text = String::new();
-    for word in words {
-        if !seen.contains(&word) {
-            text.push_str(&word);
-            text.push(' ');
-            seen.insert(word);
-        }
+/// All words of the texts.
+fn words<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
+    let mut words = String::new();
+    for text in texts {
+        keep(text.as_ref(), &mut words);
     }
-    text
+    words
 }
 
 fn lowest(variants: &[Variant]) -> Vec<u64> {
@@ -154,7 +149,7 @@ mod tests {
         let entry = Entry::of(&stored, &[(category, String::from("Étagères"))]).expect("readable");
         assert_eq!(entry.title, "blue mug ");
         assert_eq!(entry.labels, "kitchen ware filatura etageres ");
-        assert_eq!(entry.description, "blue glaze inside ");
+        assert_eq!(entry.description, "blue glaze blue inside ");
         let mut whole = entry.whole.clone();
         whole.sort();
         assert_eq!(whole, ["40 06381", "blue mug", "mug"]);

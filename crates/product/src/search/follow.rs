@@ -15,7 +15,7 @@ use platform::tasks::Shutdown;
 use uuid::Uuid;
 
 use super::entry::Entry;
-use super::index::ProductIndex;
+use super::index::{Filling, ProductIndex};
 use super::{IndexError, Search, aside};
 use crate::model::ProductStatus;
 use crate::store::search::{self, Change, Indexable, Position};
@@ -98,38 +98,25 @@ impl Search {
         let tx = self.0.db.read().await?;
         // Before the products: what changes while they are read is taken over afterwards.
         let position = search::position(&tx).await?;
-        let index = ProductIndex::empty()?;
-        let mut writing = index.fill()?;
-        let mut last = Uuid::nil();
-        loop {
-            let products = search::active_after(&tx, last, BATCH).await?;
-            let Some(product) = products.last() else {
-                break;
-            };
-            last = product.id.uuid();
-            let categories = categories(&tx, &products).await?;
-            let written = aside(move || {
-                writing.add(&entries(&products, &categories))?;
-                Ok(writing)
-            });
-            writing = written.await?;
+        let mut filling = Filling::Nothing;
+        let mut batch = Batch::after(&tx, Uuid::nil()).await?;
+        while let Some(last) = batch.products.last() {
+            let after = last.id.uuid();
+            // The next ones are read while these are taken in.
+            let filled = aside(move || filling.add(&batch.entries()));
+            let (filled, next) = tokio::join!(filled, Batch::after(&tx, after));
+            (filling, batch) = (filled?, next?);
         }
-        let publish = aside(move || {
-            writing.publish()?;
-            Ok(writing)
-        });
-        writing = publish.await?;
+        let (index, merging) = aside(move || filling.finish()).await?;
         let documents = index.searcher().num_docs();
         self.0.index.send_replace(Some(index.clone()));
         let took = begun.elapsed();
         self.0.metrics.rebuild.observe(took.as_secs_f64());
         self.0.metrics.documents.set(gauge(documents));
         tracing::info!(documents, ?took, "the search index was built");
-        let merge = aside(move || {
-            writing.merge_all()?;
-            writing.finish()
-        });
-        merge.await?;
+        if let Some(merging) = merging {
+            aside(move || merging.finish()).await?;
+        }
         let mut followed = Followed { index, position };
         self.take_over(&mut followed).await?;
         Ok(followed)
@@ -149,13 +136,11 @@ impl Search {
         let mut writing = followed.index.write()?;
         while let Some(last) = changes.last() {
             let ids: Vec<ProductId> = changes.iter().map(|change| change.product_id).collect();
-            let mut products = search::by_ids(&tx, &ids).await?;
-            products.retain(|product| product.status == ProductStatus::Active);
-            let categories = categories(&tx, &products).await?;
+            let batch = Batch::of(&tx, &ids).await?;
             let next = search::changes(&tx, since, Some(last), BATCH).await?;
             let written = aside(move || {
                 ids.iter().for_each(|id| writing.remove(id.uuid()));
-                writing.add(&entries(&products, &categories))?;
+                writing.add(&batch.entries())?;
                 Ok(writing)
             });
             writing = written.await?;
@@ -187,31 +172,49 @@ fn gauge(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
 
-/// What each product lies in and below.
-type Categories = HashMap<ProductId, Vec<(CategoryId, String)>>;
-
-async fn categories(tx: &Tx, products: &[Indexable]) -> Result<Categories, DbError> {
-    let ids: Vec<ProductId> = products.iter().map(|product| product.id).collect();
-    let mut categories = Categories::new();
-    for (product, category, name) in search::categories_above(tx, &ids).await? {
-        categories
-            .entry(product)
-            .or_default()
-            .push((category, name));
-    }
-    Ok(categories)
+/// Products in the shop, and what each lies in and below.
+struct Batch {
+    products: Vec<Indexable>,
+    categories: HashMap<ProductId, Vec<(CategoryId, String)>>,
 }
 
-/// The entries of products. One that cannot be read is left out; it is named in the log.
-fn entries(products: &[Indexable], categories: &Categories) -> Vec<Entry> {
-    let entry = |product: &Indexable| {
-        let categories = categories.get(&product.id).map_or(&[][..], Vec::as_slice);
-        let entry = Entry::of(product, categories);
-        let log = |error: &serde_json::Error| {
-            let error = error as &dyn std::error::Error;
-            tracing::error!(error, product.id = %product.id, "a stored product cannot be read");
+impl Batch {
+    /// The next ones in the order of their ids.
+    async fn after(tx: &Tx, last: Uuid) -> Result<Self, DbError> {
+        Self::with_categories(tx, search::active_after(tx, last, BATCH).await?).await
+    }
+
+    /// Those of them that are in the shop.
+    async fn of(tx: &Tx, ids: &[ProductId]) -> Result<Self, DbError> {
+        let mut products = search::by_ids(tx, ids).await?;
+        products.retain(|product| product.status == ProductStatus::Active);
+        Self::with_categories(tx, products).await
+    }
+
+    async fn with_categories(tx: &Tx, products: Vec<Indexable>) -> Result<Self, DbError> {
+        let ids: Vec<ProductId> = products.iter().map(|product| product.id).collect();
+        let mut categories: HashMap<_, Vec<_>> = HashMap::new();
+        for (product, category, name) in search::categories_above(tx, &ids).await? {
+            let above = categories.entry(product).or_default();
+            above.push((category, name));
+        }
+        Ok(Self {
+            products,
+            categories,
+        })
+    }
+
+    /// The entries of the products. One that cannot be read is left out; it is named in the log.
+    fn entries(&self) -> Vec<Entry> {
+        let entry = |product: &Indexable| {
+            let categories = self.categories.get(&product.id);
+            let entry = Entry::of(product, categories.map_or(&[], Vec::as_slice));
+            let log = |error: &serde_json::Error| {
+                let error = error as &dyn std::error::Error;
+                tracing::error!(error, product.id = %product.id, "a stored product cannot be read");
+            };
+            entry.inspect_err(log).ok()
         };
-        entry.inspect_err(log).ok()
-    };
-    products.iter().filter_map(entry).collect()
+        self.products.iter().filter_map(entry).collect()
+    }
 }

@@ -3,13 +3,15 @@
 use std::fmt;
 
 use kernel::Id;
-use tantivy::indexer::{IndexWriterOptions, LogMergePolicy, MergePolicy, NoMergePolicy};
+use tantivy::directory::RamDirectory;
+use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::schema::{
     BytesOptions, FAST, Field, INDEXED, IndexRecordOption, Schema, SchemaBuilder,
     TextFieldIndexing, TextOptions,
 };
 use tantivy::{
-    Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentReader, TantivyDocument, Term,
+    Index, IndexBuilder, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher,
+    SegmentReader, SingleSegmentIndexWriter, TantivyDocument, Term,
 };
 use uuid::Uuid;
 
@@ -119,11 +121,7 @@ pub(super) struct ProductIndex {
 }
 
 impl ProductIndex {
-    /// An index without entries.
-    pub(super) fn empty() -> tantivy::Result<Self> {
-        let mut schema = Schema::builder();
-        let fields = Fields::new(&mut schema);
-        let index = Index::create_in_ram(schema.build());
+    fn of(index: Index, fields: Fields) -> tantivy::Result<Self> {
         let reader = index.reader_builder();
         let reader = reader.reload_policy(ReloadPolicy::Manual).try_into()?;
         Ok(Self {
@@ -141,24 +139,15 @@ impl ProductIndex {
     /// Begins to write. The writer's memory and threads last as long as it does; there can be one
     /// at a time.
     pub(super) fn write(&self) -> tantivy::Result<Writing> {
-        let mut policy = LogMergePolicy::default();
-        policy.set_min_layer_size(SMALL_SEGMENT);
-        policy.set_del_docs_ratio_before_merge(DELETED_BEFORE_MERGE);
-        self.write_merging(Box::new(policy))
-    }
-
-    /// Begins to write more than ever comes together again: it is merged in the end.
-    pub(super) fn fill(&self) -> tantivy::Result<Writing> {
-        self.write_merging(Box::new(NoMergePolicy))
-    }
-
-    fn write_merging(&self, policy: Box<dyn MergePolicy>) -> tantivy::Result<Writing> {
         let options = IndexWriterOptions::builder()
             .num_worker_threads(1)
             .num_merge_threads(1)
             .build();
         let writer: IndexWriter = self.index.writer_with_options(options)?;
-        writer.set_merge_policy(policy);
+        let mut merging = LogMergePolicy::default();
+        merging.set_min_layer_size(SMALL_SEGMENT);
+        merging.set_del_docs_ratio_before_merge(DELETED_BEFORE_MERGE);
+        writer.set_merge_policy(Box::new(merging));
         Ok(Writing {
             index: self.clone(),
             writer,
@@ -177,6 +166,80 @@ impl fmt::Debug for ProductIndex {
     }
 }
 
+/// An index that is built from nothing. Its first segment is written without the threads and
+/// queues of a writer, which would be several times as large as the index of a small shop; most
+/// shops have no other segment.
+pub(super) enum Filling {
+    /// A segment must not be empty.
+    Nothing,
+    /// What was added fits into one segment.
+    First(Box<SingleSegmentIndexWriter>, Fields),
+    /// The first segment is full.
+    More(Box<Writing>),
+}
+
+/// Decides how large the table of terms is to begin with.
+const TERMS_BUDGET: usize = 3_000_000;
+/// Bytes in memory at which the first segment is full: some hundred thousand products.
+const FULL: usize = 160_000_000;
+
+impl Filling {
+    /// Adds entries whose products have none.
+    pub(super) fn add(self, entries: &[Entry]) -> tantivy::Result<Self> {
+        match self {
+            Self::Nothing if entries.is_empty() => Ok(Self::Nothing),
+            Self::Nothing => {
+                let (builder, fields) = index_builder();
+                let folder = RamDirectory::create();
+                let writer = builder.single_segment_index_writer(folder, TERMS_BUDGET)?;
+                Self::First(Box::new(writer), fields).add(entries)
+            }
+            Self::First(mut writer, fields) => {
+                for entry in entries {
+                    writer.add_document(fields.document(entry))?;
+                }
+                if writer.mem_usage() < FULL {
+                    return Ok(Self::First(writer, fields));
+                }
+                let index = ProductIndex::of(writer.finalize()?, fields)?;
+                Ok(Self::More(Box::new(index.write()?)))
+            }
+            Self::More(writing) => {
+                writing.add(entries)?;
+                Ok(Self::More(writing))
+            }
+        }
+    }
+
+    /// The index, and what may still be merging in it.
+    pub(super) fn finish(self) -> tantivy::Result<(ProductIndex, Option<Box<Writing>>)> {
+        let (index, fields) = match self {
+            Self::Nothing => {
+                let (builder, fields) = index_builder();
+                (builder.create_in_ram()?, fields)
+            }
+            Self::First(writer, fields) => (writer.finalize()?, fields),
+            Self::More(mut writing) => {
+                writing.publish()?;
+                return Ok((writing.index.clone(), Some(writing)));
+            }
+        };
+        Ok((ProductIndex::of(index, fields)?, None))
+    }
+}
+
+fn index_builder() -> (IndexBuilder, Fields) {
+    let mut schema = Schema::builder();
+    let fields = Fields::new(&mut schema);
+    // Nothing is stored, so there is nothing to compress.
+    let settings = IndexSettings {
+        docstore_compress_dedicated_thread: false,
+        ..IndexSettings::default()
+    };
+    let builder = Index::builder().schema(schema.build()).settings(settings);
+    (builder, fields)
+}
+
 /// Changes that nobody sees yet.
 pub(super) struct Writing {
     index: ProductIndex,
@@ -187,8 +250,8 @@ impl Writing {
     /// Adds entries whose products have none.
     pub(super) fn add(&self, entries: &[Entry]) -> tantivy::Result<()> {
         for entry in entries {
-            self.writer
-                .add_document(self.index.fields.document(entry))?;
+            let document = self.index.fields.document(entry);
+            self.writer.add_document(document)?;
         }
         Ok(())
     }
@@ -203,15 +266,6 @@ impl Writing {
     pub(super) fn publish(&mut self) -> tantivy::Result<()> {
         self.writer.commit()?;
         self.index.reader.reload()
-    }
-
-    /// Makes one segment of all.
-    pub(super) fn merge_all(&mut self) -> tantivy::Result<()> {
-        let segments = self.index.index.searchable_segment_ids()?;
-        if segments.len() > 1 {
-            self.writer.merge(&segments).wait()?;
-        }
-        Ok(())
     }
 
     /// Waits until segments are merged; nothing goes on when this returns.

@@ -8,7 +8,7 @@ use kernel::{Currency, Id, Timestamp};
 use uuid::Uuid;
 
 use super::entry::Entry;
-use super::index::ProductIndex;
+use super::index::{Filling, ProductIndex};
 use super::{Facet, Filter, Question, Sort, Words};
 use crate::document::Blank;
 use crate::model::ProductStatus;
@@ -104,8 +104,7 @@ fn a_hundred_thousand_products() {
     let mut dice = Dice(1);
     let stored = (0..PRODUCTS).map(|number| (dice.product(number), dice.categories()));
     let stored: Vec<Stored> = stored.collect();
-    let index = ProductIndex::empty().expect("an index");
-    fill(&index, &stored);
+    let index = fill(&stored);
     words(&index, &mut dice);
     filters_and_facets(&index);
     changes(&index, &stored[..50]);
@@ -115,20 +114,23 @@ fn entry((product, categories): &Stored) -> Entry {
     Entry::of(product, categories).expect("readable")
 }
 
-fn fill(index: &ProductIndex, stored: &[Stored]) {
+fn fill(stored: &[Stored]) -> ProductIndex {
     let begun = Instant::now();
-    let mut writing = index.fill().expect("a writer");
+    let mut filling = Filling::Nothing;
     for batch in stored.chunks(200) {
         let entries: Vec<Entry> = batch.iter().map(entry).collect();
-        writing.add(&entries).expect("added");
+        filling = filling.add(&entries).expect("added");
     }
-    writing.publish().expect("published");
+    let (index, merging) = filling.finish().expect("finished");
     report("until all are found", begun.elapsed());
-    writing.merge_all().expect("merged");
-    writing.finish().expect("finished");
-    report("until all are in one segment", begun.elapsed());
-    let size = index.searcher().space_usage().expect("a size").total();
-    tell(&format!("{size:?}"));
+    if let Some(merging) = merging {
+        merging.finish().expect("merged");
+    }
+    let searcher = index.searcher();
+    let size = searcher.space_usage().expect("a size").total();
+    let segments = searcher.segment_readers().len();
+    tell(&format!("{size:?} in {segments} segments"));
+    index
 }
 
 fn words(index: &ProductIndex, dice: &mut Dice) {

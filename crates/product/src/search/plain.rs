@@ -106,7 +106,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::search::words::kept;
+    use crate::search::words::tests::kept;
 
     #[test]
     fn tags_set_words_apart_and_vanish() {

@@ -16,9 +16,9 @@ use crate::model::ProductStatus;
 /// exceptions below it. On SQLite there are none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Position {
-    /// The lowest number that nobody had yet.
+    /// From this number on nothing was committed.
     next: i64,
-    /// The numbers below it of those that were not done, by commas.
+    /// The numbers below it of those that were not committed yet, by commas.
     open: String,
 }
 
