@@ -45,7 +45,7 @@ pub(crate) struct SearchProducts {
     /// Only those of this vendor, spelled as facets spell it.
     vendor: Option<String>,
     /// Only those with all of these tags, spelled as facets spell them and joined by commas; a
-    /// comma in a tag is `\\,`.
+    /// comma in a tag is `\,`.
     #[serde(default, deserialize_with = "by_commas")]
     #[param(value_type = Option<String>, example = "kitchen,gift")]
     tag: Vec<String>,
