@@ -15,7 +15,7 @@ use platform::tasks::Shutdown;
 use uuid::Uuid;
 
 use super::entry::Entry;
-use super::index::{Filling, ProductIndex};
+use super::index::ProductIndex;
 use super::{IndexError, Search, aside};
 use crate::model::ProductStatus;
 use crate::store::search::{self, Change, Indexable, Position};
@@ -98,25 +98,31 @@ impl Search {
         let tx = self.0.db.read().await?;
         // Before the products: what changes while they are read is taken over afterwards.
         let position = search::position(&tx).await?;
-        let mut filling = Filling::Nothing;
+        let index = ProductIndex::empty()?;
+        let mut writing = index.write()?;
         let mut batch = Batch::after(&tx, Uuid::nil()).await?;
         while let Some(last) = batch.products.last() {
             let after = last.id.uuid();
             // The next ones are read while these are taken in.
-            let filled = aside(move || filling.add(&batch.entries()));
-            let (filled, next) = tokio::join!(filled, Batch::after(&tx, after));
-            (filling, batch) = (filled?, next?);
+            let written = aside(move || {
+                writing.add(&batch.entries())?;
+                Ok(writing)
+            });
+            let (written, next) = tokio::join!(written, Batch::after(&tx, after));
+            (writing, batch) = (written?, next?);
         }
-        let (index, merging) = aside(move || filling.finish()).await?;
+        let published = aside(move || {
+            writing.publish()?;
+            Ok(writing)
+        });
+        writing = published.await?;
         let documents = index.searcher().num_docs();
         self.0.index.send_replace(Some(index.clone()));
         let took = begun.elapsed();
         self.0.metrics.rebuild.observe(took.as_secs_f64());
         self.0.metrics.documents.set(gauge(documents));
         tracing::info!(documents, ?took, "the search index was built");
-        if let Some(merging) = merging {
-            aside(move || merging.finish()).await?;
-        }
+        aside(move || writing.finish()).await?;
         let mut followed = Followed { index, position };
         self.take_over(&mut followed).await?;
         Ok(followed)
@@ -139,7 +145,8 @@ impl Search {
             let batch = Batch::of(&tx, &ids).await?;
             let next = search::changes(&tx, since, Some(last), BATCH).await?;
             let written = aside(move || {
-                ids.iter().for_each(|id| writing.remove(id.uuid()));
+                let ids: Vec<Uuid> = ids.into_iter().map(Id::uuid).collect();
+                writing.remove(&ids)?;
                 writing.add(&batch.entries())?;
                 Ok(writing)
             });

@@ -1,17 +1,17 @@
 //! The index itself: its fields, writing to it, and what it holds at one moment.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use kernel::Id;
-use tantivy::directory::RamDirectory;
-use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
+use tantivy::indexer::{AddOperation, IndexWriterOptions, LogMergePolicy, SegmentWriter};
 use tantivy::schema::{
     BytesOptions, FAST, Field, INDEXED, IndexRecordOption, Schema, SchemaBuilder,
     TextFieldIndexing, TextOptions,
 };
 use tantivy::{
-    Index, IndexBuilder, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher,
-    SegmentReader, SingleSegmentIndexWriter, TantivyDocument, Term,
+    Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, Segment, SegmentMeta,
+    SegmentReader, TantivyDocument, Term,
 };
 use uuid::Uuid;
 
@@ -121,7 +121,17 @@ pub(super) struct ProductIndex {
 }
 
 impl ProductIndex {
-    fn of(index: Index, fields: Fields) -> tantivy::Result<Self> {
+    /// An index without entries.
+    pub(super) fn empty() -> tantivy::Result<Self> {
+        let mut schema = Schema::builder();
+        let fields = Fields::new(&mut schema);
+        // Nothing is stored, so there is nothing to compress.
+        let settings = IndexSettings {
+            docstore_compress_dedicated_thread: false,
+            ..IndexSettings::default()
+        };
+        let builder = Index::builder().schema(schema.build());
+        let index = builder.settings(settings).create_in_ram()?;
         let reader = index.reader_builder();
         let reader = reader.reload_policy(ReloadPolicy::Manual).try_into()?;
         Ok(Self {
@@ -136,8 +146,7 @@ impl ProductIndex {
         self.reader.searcher()
     }
 
-    /// Begins to write. The writer's memory and threads last as long as it does; there can be one
-    /// at a time.
+    /// Begins to write; there can be one writer at a time.
     pub(super) fn write(&self) -> tantivy::Result<Writing> {
         let options = IndexWriterOptions::builder()
             .num_worker_threads(1)
@@ -148,9 +157,13 @@ impl ProductIndex {
         merging.set_min_layer_size(SMALL_SEGMENT);
         merging.set_del_docs_ratio_before_merge(DELETED_BEFORE_MERGE);
         writer.set_merge_policy(Box::new(merging));
+        let segments = !self.index.searchable_segment_ids()?.is_empty();
         Ok(Writing {
             index: self.clone(),
             writer,
+            segments,
+            open: None,
+            removed: HashSet::new(),
         })
     }
 }
@@ -166,104 +179,85 @@ impl fmt::Debug for ProductIndex {
     }
 }
 
-/// An index that is built from nothing. Its first segment is written without the threads and
-/// queues of a writer, which would be several times as large as the index of a small shop; most
-/// shops have no other segment.
-pub(super) enum Filling {
-    /// A segment must not be empty.
-    Nothing,
-    /// What was added fits into one segment.
-    First(Box<SingleSegmentIndexWriter>, Fields),
-    /// The first segment is full.
-    More(Box<Writing>),
-}
-
-/// Decides how large the table of terms is to begin with.
-const TERMS_BUDGET: usize = 3_000_000;
-/// Bytes in memory at which the first segment is full: some hundred thousand products.
-const FULL: usize = 160_000_000;
-
-impl Filling {
-    /// Adds entries whose products have none.
-    pub(super) fn add(self, entries: &[Entry]) -> tantivy::Result<Self> {
-        match self {
-            Self::Nothing if entries.is_empty() => Ok(Self::Nothing),
-            Self::Nothing => {
-                let (builder, fields) = index_builder();
-                let folder = RamDirectory::create();
-                let writer = builder.single_segment_index_writer(folder, TERMS_BUDGET)?;
-                Self::First(Box::new(writer), fields).add(entries)
-            }
-            Self::First(mut writer, fields) => {
-                for entry in entries {
-                    writer.add_document(fields.document(entry))?;
-                }
-                if writer.mem_usage() < FULL {
-                    return Ok(Self::First(writer, fields));
-                }
-                let index = ProductIndex::of(writer.finalize()?, fields)?;
-                Ok(Self::More(Box::new(index.write()?)))
-            }
-            Self::More(writing) => {
-                writing.add(entries)?;
-                Ok(Self::More(writing))
-            }
-        }
-    }
-
-    /// The index, and what may still be merging in it.
-    pub(super) fn finish(self) -> tantivy::Result<(ProductIndex, Option<Box<Writing>>)> {
-        let (index, fields) = match self {
-            Self::Nothing => {
-                let (builder, fields) = index_builder();
-                (builder.create_in_ram()?, fields)
-            }
-            Self::First(writer, fields) => (writer.finalize()?, fields),
-            Self::More(mut writing) => {
-                writing.publish()?;
-                return Ok((writing.index.clone(), Some(writing)));
-            }
-        };
-        Ok((ProductIndex::of(index, fields)?, None))
-    }
-}
-
-fn index_builder() -> (IndexBuilder, Fields) {
-    let mut schema = Schema::builder();
-    let fields = Fields::new(&mut schema);
-    // Nothing is stored, so there is nothing to compress.
-    let settings = IndexSettings {
-        docstore_compress_dedicated_thread: false,
-        ..IndexSettings::default()
-    };
-    let builder = Index::builder().schema(schema.build()).settings(settings);
-    (builder, fields)
-}
-
 /// Changes that nobody sees yet.
+///
+/// Segments are written by those who add to them. The library's own threads would do it, behind a
+/// queue of ten thousand documents, with tables that are larger than the index of a small shop and
+/// that an allocator does not give back; so they only merge.
 pub(super) struct Writing {
     index: ProductIndex,
     writer: IndexWriter,
+    /// Whether there is anything to remove entries from.
+    segments: bool,
+    /// The segment that is added to.
+    open: Option<OpenSegment>,
+    /// Products whose entries have to go from the other segments.
+    removed: HashSet<Uuid>,
 }
+
+struct OpenSegment {
+    segment: Segment,
+    writer: SegmentWriter,
+    products: HashSet<Uuid>,
+}
+
+/// Decides how large the table of terms is to begin with.
+const TERMS_BUDGET: usize = 1_000_000;
+/// Bytes in memory at which a segment is full: some hundred thousand products.
+const FULL: usize = 160_000_000;
 
 impl Writing {
     /// Adds entries whose products have none.
-    pub(super) fn add(&self, entries: &[Entry]) -> tantivy::Result<()> {
+    pub(super) fn add(&mut self, entries: &[Entry]) -> tantivy::Result<()> {
         for entry in entries {
-            let document = self.index.fields.document(entry);
-            self.writer.add_document(document)?;
+            let open = match self.open.take() {
+                Some(open) => open,
+                None => OpenSegment::begin(&self.index.index)?,
+            };
+            let open = self.open.insert(open);
+            open.products.insert(entry.id);
+            open.writer.add_document(AddOperation {
+                opstamp: 0,
+                document: self.index.fields.document(entry),
+            })?;
+            if open.writer.mem_usage() >= FULL {
+                self.close()?;
+            }
         }
         Ok(())
     }
 
-    /// Takes away the entry of a product, if it has one.
-    pub(super) fn remove(&self, product: Uuid) {
-        let id = Term::from_field_bytes(self.index.fields.id, product.as_bytes());
-        self.writer.delete_term(id);
+    /// Takes away the entries that products have.
+    pub(super) fn remove(&mut self, products: &[Uuid]) -> tantivy::Result<()> {
+        let open = self.open.as_ref();
+        if open.is_some_and(|open| products.iter().any(|id| open.products.contains(id))) {
+            self.close()?;
+        }
+        self.removed.extend(products);
+        Ok(())
+    }
+
+    /// Puts the open segment with the others, from which entries are removed before: they must not
+    /// go from the new one.
+    fn close(&mut self) -> tantivy::Result<()> {
+        if self.segments && !self.removed.is_empty() {
+            for product in &self.removed {
+                let id = Term::from_field_bytes(self.index.fields.id, product.as_bytes());
+                self.writer.delete_term(id);
+            }
+            self.writer.commit()?;
+        }
+        self.removed.clear();
+        if let Some(open) = self.open.take() {
+            self.writer.add_segment(open.finish()?)?;
+            self.segments = true;
+        }
+        Ok(())
     }
 
     /// Lets everybody see the changes.
     pub(super) fn publish(&mut self) -> tantivy::Result<()> {
+        self.close()?;
         self.writer.commit()?;
         self.index.reader.reload()
     }
@@ -279,6 +273,112 @@ impl Writing {
             Ok(())
         } else {
             reader.reload()
+        }
+    }
+}
+
+impl OpenSegment {
+    fn begin(index: &Index) -> tantivy::Result<Self> {
+        let segment = index.new_segment();
+        let writer = SegmentWriter::for_segment(TERMS_BUDGET, segment.clone())?;
+        Ok(Self {
+            segment,
+            writer,
+            products: HashSet::new(),
+        })
+    }
+
+    fn finish(self) -> tantivy::Result<SegmentMeta> {
+        let documents = self.writer.max_doc();
+        self.writer.finalize()?;
+        let segment = self.segment.with_max_doc(documents);
+        segment.meta().untrack_temp_docstore();
+        Ok(segment.meta().clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::search::{Filter, Question, Sort, Words};
+
+    fn entry(id: Uuid, title: String) -> Entry {
+        Entry {
+            id,
+            name_key: title.clone(),
+            title,
+            labels: String::new(),
+            description: String::new(),
+            whole: Vec::new(),
+            categories: Vec::new(),
+            vendor: None,
+            tags: Vec::new(),
+            prices: Vec::new(),
+            in_stock: true,
+            created_at: 0,
+        }
+    }
+
+    fn found(index: &ProductIndex, text: &str) -> Vec<Uuid> {
+        let question = Question {
+            words: Words::of(text),
+            filter: Filter::default(),
+            sort: Sort::Newest,
+            after: None,
+            rows: 100,
+            facets: Vec::new(),
+        };
+        let found = index.find(&question).expect("an answer");
+        let products = found.places.iter().map(|place| place.product().uuid());
+        products.collect()
+    }
+
+    /// Products, and whether each has an entry afterwards.
+    type Batch = Vec<(u8, bool)>;
+
+    fn sessions() -> impl Strategy<Value = Vec<Vec<Batch>>> {
+        let batch = prop::collection::vec((0..6_u8, any::<bool>()), 0..5);
+        prop::collection::vec(prop::collection::vec(batch, 0..4), 0..12)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        /// Entries are replaced, whether the old ones are published, closed or just added.
+        #[test]
+        fn an_index_holds_the_last_entry_of_each_product(
+            sessions in sessions(),
+        ) {
+            let index = ProductIndex::empty().expect("an index");
+            let (mut expected, mut version) = (BTreeMap::new(), 100);
+            for session in sessions {
+                let mut writing = index.write().expect("a writer");
+                for batch in session {
+                    let batch: BTreeMap<u8, bool> = batch.into_iter().collect();
+                    let id = |id: &u8| Uuid::from_u128(u128::from(*id) + 1);
+                    let ids: Vec<Uuid> = batch.keys().map(id).collect();
+                    writing.remove(&ids).expect("removed");
+                    for (product, stays) in &batch {
+                        expected.remove(&id(product));
+                        if *stays {
+                            version += 1;
+                            let title = format!("v{version}");
+                            writing.add(&[entry(id(product), title.clone())]).expect("added");
+                            expected.insert(id(product), title);
+                        }
+                    }
+                }
+                writing.publish().expect("published");
+                writing.finish().expect("finished");
+                let all: Vec<Uuid> = expected.keys().rev().copied().collect();
+                prop_assert_eq!(found(&index, ""), all);
+                for (id, title) in &expected {
+                    prop_assert_eq!(found(&index, title), vec![*id]);
+                }
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use kernel::{Currency, Id, Timestamp};
 use uuid::Uuid;
 
 use super::entry::Entry;
-use super::index::{Filling, ProductIndex};
+use super::index::ProductIndex;
 use super::{Facet, Filter, Question, Sort, Words};
 use crate::document::Blank;
 use crate::model::ProductStatus;
@@ -116,16 +116,15 @@ fn entry((product, categories): &Stored) -> Entry {
 
 fn fill(stored: &[Stored]) -> ProductIndex {
     let begun = Instant::now();
-    let mut filling = Filling::Nothing;
+    let index = ProductIndex::empty().expect("an index");
+    let mut writing = index.write().expect("a writer");
     for batch in stored.chunks(200) {
         let entries: Vec<Entry> = batch.iter().map(entry).collect();
-        filling = filling.add(&entries).expect("added");
+        writing.add(&entries).expect("added");
     }
-    let (index, merging) = filling.finish().expect("finished");
+    writing.publish().expect("published");
     report("until all are found", begun.elapsed());
-    if let Some(merging) = merging {
-        merging.finish().expect("merged");
-    }
+    writing.finish().expect("finished");
     let searcher = index.searcher();
     let size = searcher.space_usage().expect("a size").total();
     let segments = searcher.segment_readers().len();
@@ -174,7 +173,7 @@ fn changes(index: &ProductIndex, stored: &[Stored]) {
     for changed in stored {
         let begun = Instant::now();
         let mut writing = index.write().expect("a writer");
-        writing.remove(changed.0.id.uuid());
+        writing.remove(&[changed.0.id.uuid()]).expect("removed");
         writing.add(&[entry(changed)]).expect("added");
         writing.publish().expect("published");
         found += begun.elapsed();
