@@ -98,7 +98,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         report.push_str(&figures.table());
     }
     if let Some(server) = &options.postgres {
-        let url = fresh_database(server, &options.programs())?;
+        let url = fresh_database(options, server)?;
         let figures = measure(options, "PostgreSQL", &url, folder.path())?;
         report.push_str(&figures.table());
     }
@@ -116,7 +116,7 @@ fn measure(
     folder: &Path,
 ) -> anyhow::Result<Figures> {
     let postgres = engine == "PostgreSQL";
-    import(&options.program, database, folder)?;
+    import(options, database, folder)?;
     // The first start has migrated; the second shows how long a start takes.
     let shop = Shop::start(&options.program, database, &[])?;
     process::pause(Duration::from_secs(2));
@@ -204,7 +204,7 @@ fn limits_of(
 }
 
 /// 1,000 products with one variant each, and a scarce one, as a Shopify CSV.
-fn import(program: &Path, database: &str, folder: &Path) -> anyhow::Result<()> {
+fn import(options: &Options, database: &str, folder: &Path) -> anyhow::Result<()> {
     let mut csv = String::from(
         "Handle,Title,Body (HTML),Vendor,Product Category,Tags,Published,Option1 Name,\
          Option1 Value,Variant SKU,Variant Inventory Qty,Variant Inventory Policy,Variant Price,\
@@ -228,13 +228,17 @@ fn import(program: &Path, database: &str, folder: &Path) -> anyhow::Result<()> {
     );
     let path = folder.join("bench.csv");
     std::fs::write(&path, csv)?;
-    let status = Command::new(program)
+    let status = Command::new(&options.program)
         .args(["import", "products"])
         .arg(&path)
         .arg("--set")
         .arg(format!("database.url={database}"))
         .status()?;
     ensure!(status.success(), "the import failed: {status}");
+    if database.starts_with("postgres:") {
+        // Autovacuum would do it within a minute: plans need to know how much there is.
+        psql(options, database, "ANALYZE")?;
+    }
     Ok(())
 }
 
@@ -255,18 +259,18 @@ async fn scarce_variant(address: std::net::SocketAddr) -> anyhow::Result<String>
         .to_owned())
 }
 
-fn fresh_database(server: &str, programs: &Path) -> anyhow::Result<String> {
+fn fresh_database(options: &Options, server: &str) -> anyhow::Result<String> {
     let (base, _) = server.rsplit_once('/').context("a URL with a database")?;
-    for sql in [
-        "DROP DATABASE IF EXISTS rialto_bench",
-        "CREATE DATABASE rialto_bench",
-    ] {
-        let status = Command::new(programs.join("psql"))
-            .args(["-X", "-q", server, "-c", sql])
-            .status()?;
-        ensure!(status.success(), "psql failed: {sql}");
-    }
+    psql(options, server, "DROP DATABASE IF EXISTS rialto_bench")?;
+    psql(options, server, "CREATE DATABASE rialto_bench")?;
     Ok(format!("{base}/rialto_bench"))
+}
+
+fn psql(options: &Options, url: &str, sql: &str) -> anyhow::Result<()> {
+    let mut psql = Command::new(options.programs().join("psql"));
+    let status = psql.args(["-X", "-q", url, "-c", sql]).status()?;
+    ensure!(status.success(), "psql failed: {sql}");
+    Ok(())
 }
 
 impl Figures {

@@ -218,8 +218,6 @@ pub mod codes {
         CATEGORY_IN_USE = "product.category_in_use",
         /// There are as many categories as there may be.
         TOO_MANY_CATEGORIES = "product.too_many_categories",
-        /// The index is being built; try again in a moment.
-        SEARCH_NOT_READY = "product.search_not_ready",
         /// The reservation is committed and cannot be replaced.
         RESERVATION_COMMITTED = "product.reservation_committed",
     }

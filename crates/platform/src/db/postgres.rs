@@ -20,6 +20,7 @@ use tokio_postgres::{Client, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::row::POSTGRES_EPOCH_MICROS;
+use super::sql::with_one_plan;
 use super::{DbError, DbSettings, Shared, Sql, Tx, tx};
 
 #[derive(Debug)]
@@ -282,7 +283,7 @@ impl PgConnection {
 
     fn prepare_anew(&self, sql: &'static Sql) -> BoxFuture<'_, Result<Statement, DbError>> {
         Box::pin(async move {
-            let prepared = self.client.prepare(sql.postgres).await;
+            let prepared = self.client.prepare(&with_one_plan(sql.postgres)).await;
             let statement = prepared.map_err(|error| DbError::postgres(sql.postgres, error))?;
             let key = sql.postgres.as_ptr().addr();
             self.statements.lock().insert(key, statement.clone());
@@ -292,7 +293,7 @@ impl PgConnection {
 
     /// Prepares without keeping.
     pub(super) async fn check(&self, text: &str) -> Result<(), String> {
-        let prepared = self.client.prepare(text).await.map(drop);
+        let prepared = self.client.prepare(&with_one_plan(text)).await.map(drop);
         prepared.map_err(|error| {
             error
                 .as_db_error()

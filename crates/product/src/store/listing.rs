@@ -237,6 +237,9 @@ pub(crate) async fn by_price_down(
     .await
 }
 
+/// By the key of the name. The signs before the price keep an engine from walking the index of
+/// prices, and sorting all that it finds there: a plan that is made once for all values takes any
+/// range for a narrow one.
 pub(crate) async fn by_name(
     tx: &Tx,
     filter: &Filter,
@@ -249,7 +252,7 @@ pub(crate) async fn by_name(
              FROM listing l JOIN products p ON p.id = l.product_id
              WHERE l.category_id = $1 AND l.currency = $2 AND l.status = $3
                AND (l.name_key, l.product_id) > ($4, $5)
-               AND l.price_minor >= $6 AND l.price_minor <= $7 AND l.in_stock IN ($8, $9)
+               AND +l.price_minor >= $6 AND +l.price_minor <= $7 AND l.in_stock IN ($8, $9)
              ORDER BY l.name_key, l.product_id LIMIT $10"
         ),
         params![
@@ -268,7 +271,7 @@ pub(crate) async fn by_name(
     .await
 }
 
-/// The youngest first.
+/// The youngest first; for the signs see [`by_name`].
 pub(crate) async fn by_age(
     tx: &Tx,
     filter: &Filter,
@@ -281,7 +284,7 @@ pub(crate) async fn by_age(
              FROM listing l JOIN products p ON p.id = l.product_id
              WHERE l.category_id = $1 AND l.currency = $2 AND l.status = $3
                AND (l.created_at, l.product_id) < ($4, $5)
-               AND l.price_minor >= $6 AND l.price_minor <= $7 AND l.in_stock IN ($8, $9)
+               AND +l.price_minor >= $6 AND +l.price_minor <= $7 AND l.in_stock IN ($8, $9)
              ORDER BY l.created_at DESC, l.product_id DESC LIMIT $10"
         ),
         params![

@@ -3,6 +3,7 @@
 
 mod access;
 mod boot;
+mod codes;
 mod configuration;
 mod demo;
 mod dependencies;
