@@ -153,17 +153,25 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
     )
 }
 
-/// A `POST` of JSON over plain HTTP, each under an idempotency key of its own; the status and the
-/// body.
-pub(crate) fn post(address: SocketAddr, path: &str, json: &str) -> Result<(u16, String)> {
+/// A `POST` of JSON over plain HTTP by whom the token names, each under an idempotency key of its
+/// own; the status and the body.
+pub(crate) fn post(
+    address: SocketAddr,
+    path: &str,
+    token: Option<&str>,
+    json: &str,
+) -> Result<(u16, String)> {
     static POSTED: AtomicU32 = AtomicU32::new(0);
     let (number, length) = (POSTED.fetch_add(1, Ordering::Relaxed), json.len());
+    let authorization = token.map_or_else(String::new, |token| {
+        format!("authorization: Bearer {token}\r\n")
+    });
     exchange(
         address,
         &format!(
             "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
-             content-type: application/json\r\ncontent-length: {length}\r\n\
-             idempotency-key: xtask-request-{number}\r\n\r\n{json}"
+             content-type: application/json\r\ncontent-length: {length}\r\n{authorization}\
+             idempotency-key: xtask-request-{number:08}\r\n\r\n{json}"
         ),
     )
 }

@@ -43,7 +43,12 @@ pub(super) fn check() -> Result<()> {
         "{resident} bytes are resident, more than 60 MiB"
     );
     buy(shop.address)?;
-    shop.stop()
+    shop.stop()?;
+
+    let split = Split::start()?;
+    buy(split.gateway)?;
+    println!("a purchase in one process, and one in {}", ROLES.len());
+    split.stop()
 }
 
 /// A demo shop in one process.
@@ -98,6 +103,66 @@ impl Shop {
     }
 }
 
+const ROLES: [&str; 6] = [
+    "user",
+    "product",
+    "cart",
+    "order",
+    "notification",
+    "gateway",
+];
+
+/// The same shop, each role in a process of its own, as in `config/split`.
+struct Split {
+    processes: Vec<Running>,
+    gateway: SocketAddr,
+}
+
+impl Split {
+    fn start() -> Result<Self> {
+        let gateway = free_address()?;
+        let mut peers = Vec::new();
+        for role in ROLES {
+            peers.push((role, free_address()?));
+        }
+        let mut processes = Vec::new();
+        for (role, internal) in &peers {
+            let admin = free_address()?;
+            let mut serve = Command::new(PROGRAM);
+            serve.args(["serve", "--role", role, "--config"]);
+            serve.arg(format!("config/split/{role}.toml"));
+            let mut set = |setting: String| {
+                serve.args(["--set", &setting]);
+            };
+            set(format!("database.url=sqlite:{FOLDER}/shop"));
+            set(format!("internal.key={}", "k".repeat(32)));
+            set(format!("admin.listen={admin}"));
+            if *role == "gateway" {
+                set(format!("gateway.listen={gateway}"));
+            } else {
+                set(format!("internal.listen={internal}"));
+            }
+            for (peer, address) in peers.iter().filter(|(peer, _)| *peer != "gateway") {
+                set(format!("peers.{peer}=[\"http://{address}\"]"));
+            }
+            let log = std::fs::File::create(format!("{FOLDER}/{role}.log"))?;
+            let mut process = Running::start(serve.stdout(Stdio::null()).stderr(log))?;
+            let ready = || get(admin, "/health/ready").is_ok_and(|(status, _)| status == 200);
+            process
+                .until(Duration::from_secs(20), ready)
+                .with_context(|| format!("{role}; see {FOLDER}/{role}.log"))?;
+            processes.push(process);
+        }
+        Ok(Self { processes, gateway })
+    }
+
+    /// The gateway first, and whom others need last.
+    fn stop(self) -> Result<()> {
+        let mut stopped = self.processes.into_iter().rev();
+        stopped.try_for_each(|process| process.stop(Duration::from_secs(25)))
+    }
+}
+
 /// Somebody buys the cheapest thing that is in stock.
 fn buy(address: SocketAddr) -> Result<()> {
     let (status, list) = get(
@@ -111,10 +176,10 @@ fn buy(address: SocketAddr) -> Result<()> {
     let (_, product) = get(address, &format!("/v1/products/{}", field(&list, "id")?))?;
     let variants = product.split("\"variants\":").nth(1).context("variants")?;
     let variant = field(variants, "id")?;
-    let (status, cart) = post(address, "/v1/carts", &process::full_cart(variant))?;
+    let (status, cart) = post(address, "/v1/carts", None, &process::full_cart(variant))?;
     ensure!(status == 201, "creating a cart answered {status}: {cart}");
     let order = format!(r#"{{"cart_id":"{}"}}"#, field(&cart, "id")?);
-    let (status, order) = post(address, "/v1/orders", &order)?;
+    let (status, order) = post(address, "/v1/orders", None, &order)?;
     ensure!(
         status == 201 && order.contains(r#""state":"placed""#),
         "{status}: {order}"

@@ -122,9 +122,15 @@ fn idempotency_key() -> utoipa::openapi::path::Parameter {
         .required(Required::False)
         .description(Some(
             "A text of your own, such as a UUID, that makes repeating the request harmless: the \
-             same key and body get the same answer, with `Idempotent-Replayed: true`.",
+             same key and body get the same answer, with `Idempotent-Replayed: true`. Who is \
+             logged in may use shorter ones.",
         ))
-        .schema(Some(text()))
+        .schema(Some(
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .min_length(Some(16))
+                .max_length(Some(255)),
+        ))
         .build()
 }
 
