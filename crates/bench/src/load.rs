@@ -2,6 +2,7 @@
 //! allocation for each.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -13,6 +14,8 @@ pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
     host: String,
+    /// How long each request took.
+    micros: Vec<u32>,
 }
 
 /// An answer, as far as a load test looks.
@@ -29,6 +32,7 @@ impl Connection {
             stream,
             buffer: Vec::with_capacity(64 * 1024),
             host: address.to_string(),
+            micros: Vec::with_capacity(100_000),
         })
     }
 
@@ -50,14 +54,18 @@ impl Connection {
                  content-length: {length}\r\n{headers}\r\n{body}"
             )
         };
-        self.stream.write_all(request.as_bytes()).await?;
-        self.receive().await
+        self.send_prepared(request.as_bytes()).await
     }
 
     /// Sends a request that was put together before.
     pub(crate) async fn send_prepared(&mut self, request: &[u8]) -> anyhow::Result<Answer<'_>> {
+        let begun = Instant::now();
         self.stream.write_all(request).await?;
-        self.receive().await
+        let (status, body) = self.receive().await?;
+        let took = begun.elapsed().as_micros();
+        self.micros.push(u32::try_from(took).unwrap_or(u32::MAX));
+        let body = &self.buffer[body];
+        Ok(Answer { status, body })
     }
 
     /// A request without a body, put together.
@@ -65,7 +73,8 @@ impl Connection {
         format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", self.host).into_bytes()
     }
 
-    async fn receive(&mut self) -> anyhow::Result<Answer<'_>> {
+    /// The status, and where in the buffer the body is.
+    async fn receive(&mut self) -> anyhow::Result<(u16, Range<usize>)> {
         self.buffer.clear();
         let head = loop {
             let read = self.stream.read_buf(&mut self.buffer).await?;
@@ -88,10 +97,7 @@ impl Connection {
             let read = self.stream.read_buf(&mut self.buffer).await?;
             ensure!(read > 0, "the server closed the connection within a body");
         }
-        Ok(Answer {
-            status,
-            body: &self.buffer[head..head + length],
-        })
+        Ok((status, head..head + length))
     }
 }
 
@@ -127,7 +133,7 @@ pub(crate) struct Measured {
     pub(crate) count: u64,
     /// How long it took.
     pub(crate) took: Duration,
-    /// How long each took, sorted, in microseconds.
+    /// How long each request took, sorted, in microseconds; a thing may take several.
     pub(crate) micros: Vec<u32>,
 }
 
@@ -138,7 +144,7 @@ impl Measured {
         u64::try_from(u128::from(self.count) * 1_000_000 / micros).unwrap_or(u64::MAX)
     }
 
-    /// The time within which `percent` of them were done, in microseconds.
+    /// The time within which `percent` of the requests were answered, in microseconds.
     pub(crate) fn percentile(&self, percent: usize) -> u32 {
         let last = self.micros.len().saturating_sub(1);
         let index = (self.micros.len() * percent / 100).min(last);
@@ -162,22 +168,21 @@ where
         .iter_mut()
         .enumerate()
         .map(|(number, connection)| async move {
-            let mut micros = Vec::with_capacity(100_000);
+            connection.micros.clear();
             let mut round = 0;
             while started.elapsed() < duration {
-                let begun = Instant::now();
                 work(connection, number, round).await?;
-                micros.push(u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX));
                 round += 1;
             }
-            Ok::<_, anyhow::Error>(micros)
+            Ok::<_, anyhow::Error>((round, &connection.micros))
         });
-    let micros = futures_util::future::try_join_all(loops).await?;
+    let runs = futures_util::future::try_join_all(loops).await?;
     let took = started.elapsed();
-    let mut micros: Vec<u32> = micros.into_iter().flatten().collect();
+    let count = runs.iter().map(|(rounds, _)| rounds).sum();
+    let mut micros: Vec<u32> = runs.into_iter().flat_map(|(_, of)| of).copied().collect();
     micros.sort_unstable();
     Ok(Measured {
-        count: micros.len() as u64,
+        count,
         took,
         micros,
     })

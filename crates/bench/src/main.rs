@@ -277,7 +277,7 @@ impl Figures {
     fn table(&self) -> String {
         let mut text = format!("\n### {}\n\n", self.engine);
         text.push_str(
-            "| what | per second | goal | p50 ms | p99 ms | CPU of the shop, us each |\n",
+            "| what | per second | goal | request p50 ms | p99 ms | CPU of the shop, us each |\n",
         );
         text.push_str("| --- | ---: | ---: | ---: | ---: | ---: |\n");
         for row in &self.rows {

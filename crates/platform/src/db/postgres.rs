@@ -171,6 +171,12 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// Every statement here is written for an index, and its plan is made once, perhaps when the table is
+/// still empty: a connection shall walk the index whatever the server believes about sizes. Without
+/// this, plans made on the first day read whole tables until the server next counts their rows.
+const PLANS: &str = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off \
+                     -c random_page_cost=1.1 -c jit=off";
+
 pub(super) struct Connector {
     config: tokio_postgres::Config,
     tls: Option<MakeRustlsConnect>,
@@ -190,9 +196,9 @@ impl Connector {
         let mut config = config.clone();
         let schema = format!("rialto_{role}");
         let options = config.get_options().unwrap_or_default();
-        let options = format!("{options} -c search_path={schema}");
+        let options = format!("{PLANS} {options} -c search_path={schema}");
         config
-            .options(options.trim())
+            .options(options)
             .application_name(format!("rialto {role}"));
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(std::time::Duration::from_secs(5));

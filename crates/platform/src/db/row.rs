@@ -1,7 +1,9 @@
 //! What a statement returns.
 
+use std::borrow::Cow;
+
 use kernel::Timestamp;
-use kernel::stored::{Form, Scalar, Stored};
+use kernel::stored::{Form, NotStored, Scalar, Stored};
 use rusqlite::types::ValueRef;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -80,14 +82,13 @@ fn sqlite_scalar<'a>(
     let value = row
         .get_ref(index)
         .map_err(|error| DbError::sqlite("read a column", error))?;
-    let text = |bytes: &'a [u8]| String::from_utf8_lossy(bytes);
     Ok(match (value, form) {
         (ValueRef::Null, _) => Scalar::Null,
         (ValueRef::Integer(value), Form::Bool) => Scalar::Bool(value != 0),
         (ValueRef::Integer(value), Form::Time) => Scalar::Time(Timestamp::from_micros(value)),
         (ValueRef::Integer(value), _) => Scalar::Int(value),
-        (ValueRef::Text(bytes), Form::Json) => Scalar::Json(text(bytes)),
-        (ValueRef::Text(bytes), _) => Scalar::Text(text(bytes)),
+        (ValueRef::Text(bytes), Form::Json) => Scalar::Json(text(bytes)?),
+        (ValueRef::Text(bytes), _) => Scalar::Text(text(bytes)?),
         (ValueRef::Blob(bytes), Form::Uuid) => match Uuid::from_slice(bytes) {
             Ok(uuid) => Scalar::Uuid(uuid),
             Err(_) => Scalar::Bytes(bytes.into()),
@@ -95,6 +96,14 @@ fn sqlite_scalar<'a>(
         (ValueRef::Blob(bytes), _) => Scalar::Bytes(bytes.into()),
         (ValueRef::Real(value), _) => Scalar::Text(value.to_string().into()),
     })
+}
+
+/// Both engines keep UTF-8; a file may have been written by another program.
+fn text(bytes: &[u8]) -> Result<Cow<'_, str>, DbError> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(Cow::Borrowed(text)),
+        Err(_) => Err(NotStored::new::<String>(&Scalar::Bytes(bytes.into())).into()),
+    }
 }
 
 /// Any column of PostgreSQL, in its binary form.
@@ -146,11 +155,9 @@ fn postgres_scalar<'a>(
         }),
         (&Type::UUID, _) => Uuid::from_slice(raw).map_or(Scalar::Null, Scalar::Uuid),
         // jsonb begins with its version number.
-        (&Type::JSONB, _) => Scalar::Json(String::from_utf8_lossy(raw.get(1..).unwrap_or(&[]))),
-        (&Type::JSON, _) | (&Type::TEXT, Form::Json) => Scalar::Json(String::from_utf8_lossy(raw)),
-        (&Type::TEXT | &Type::VARCHAR | &Type::NAME, _) => {
-            Scalar::Text(String::from_utf8_lossy(raw))
-        }
+        (&Type::JSONB, _) => Scalar::Json(text(raw.get(1..).unwrap_or(&[]))?),
+        (&Type::JSON, _) | (&Type::TEXT, Form::Json) => Scalar::Json(text(raw)?),
+        (&Type::TEXT | &Type::VARCHAR | &Type::NAME, _) => Scalar::Text(text(raw)?),
         _ => Scalar::Bytes(raw.into()),
     })
 }
