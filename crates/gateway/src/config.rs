@@ -1,6 +1,7 @@
 //! Settings of the gateway.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use platform::config::Section;
@@ -24,6 +25,8 @@ pub struct Config {
     pub rate_window: Duration,
     /// Requests that may come in a burst on top.
     pub rate_burst: u32,
+    /// A file with routes to other servers, `[[gateway.route]]`.
+    pub routes: Option<PathBuf>,
     /// Reverse proxies in front.
     pub trusted_proxies: usize,
 }
@@ -43,6 +46,7 @@ impl Config {
             rate_limit: section.parse("rate_limit"),
             rate_window: section.duration("rate_window"),
             rate_burst: section.parse("rate_burst"),
+            routes: section.optional("routes"),
             trusted_proxies: section.parse("trusted_proxies"),
         }
     }

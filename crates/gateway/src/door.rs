@@ -1,18 +1,15 @@
 //! What every request passes before it is routed, in this order: the limit of requests at once,
-//! the client's address, the stripping of identity headers, the rate limit, the caller's token.
+//! the client's address, the stripping of identity headers, the rate limit.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, Request, Response};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
-use platform::http::route::authenticate;
-use platform::http::{ApiError, CallerOf, ClientAddress, HttpContext};
+use platform::http::{ClientAddress, HttpContext, refuse};
+use wire::Body;
 use wire::server::Connection;
 
 use crate::Config;
@@ -57,37 +54,41 @@ impl Door {
     }
 }
 
-/// Lets a request in, or answers why not.
-pub(crate) async fn pass(State(door): State<Door>, mut request: Request, next: Next) -> Response {
-    let door = &*door.0;
-    let Some(_visit) = Visit::enter(door) else {
-        door.http.metrics.shed.inc();
-        let detail = "more requests are being answered than the server takes on";
-        return ApiError::from(Problem::unavailable(codes::OVERLOADED, detail, 1)).into_response();
-    };
-    let address = client_address(&request, door.trusted_proxies);
-    strip(request.headers_mut());
-    let left = match &door.limit {
-        None => None,
-        Some(limit) => match limit.take(address, door.http.sources.now()) {
-            Ok(left) => Some((limit, left)),
-            Err(seconds) => {
-                door.http.metrics.rate_limited.inc();
-                return too_many(seconds).into_response();
-            }
-        },
-    };
-    let caller = match authenticate(&door.http.authenticator, request.headers()).await {
-        Ok(caller) => CallerOf(caller),
-        Err(error) => return error.into_response(),
-    };
-    request.extensions_mut().insert(caller);
-    request.extensions_mut().insert(ClientAddress(address));
-    let mut response = next.run(request).await;
-    if let Some((limit, left)) = left {
-        limit.describe(response.headers_mut(), &left);
+impl Door {
+    /// Lets a request in to `inside`, or answers why not.
+    pub(crate) async fn pass<F>(
+        &self,
+        mut request: Request<Body>,
+        inside: impl FnOnce(Request<Body>) -> F,
+    ) -> Response<Body>
+    where
+        F: Future<Output = Response<Body>>,
+    {
+        let door = &*self.0;
+        let Some(_visit) = Visit::enter(door) else {
+            door.http.metrics.shed.inc();
+            let detail = "more requests are being answered than the server takes on";
+            return refuse(Problem::unavailable(codes::OVERLOADED, detail, 1));
+        };
+        let address = client_address(&request, door.trusted_proxies);
+        strip(request.headers_mut());
+        let left = match &door.limit {
+            None => None,
+            Some(limit) => match limit.take(address, door.http.sources.now()) {
+                Ok(left) => Some((limit, left)),
+                Err(seconds) => {
+                    door.http.metrics.rate_limited.inc();
+                    return refuse(too_many(seconds));
+                }
+            },
+        };
+        request.extensions_mut().insert(ClientAddress(address));
+        let mut response = inside(request).await;
+        if let Some((limit, left)) = left {
+            limit.describe(response.headers_mut(), &left);
+        }
+        response
     }
-    response
 }
 
 struct Visit<'a>(&'a AtomicUsize);
@@ -105,15 +106,13 @@ impl Drop for Visit<'_> {
     }
 }
 
-fn too_many(seconds: u32) -> ApiError {
+fn too_many(seconds: u32) -> Problem {
     let detail = "more requests from your address than the limit allows";
-    Problem::new(Kind::TooMany, codes::RATE_LIMITED, detail)
-        .again_after(seconds)
-        .into()
+    Problem::new(Kind::TooMany, codes::RATE_LIMITED, detail).again_after(seconds)
 }
 
 /// The address that the outermost trusted proxy saw; without proxies that of the connection.
-fn client_address(request: &Request, proxies: usize) -> IpAddr {
+fn client_address(request: &Request<Body>, proxies: usize) -> IpAddr {
     let peer = request.extensions().get::<Connection>();
     let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |connection| {
         connection.peer.ip()
@@ -149,8 +148,6 @@ fn strip(headers: &mut HeaderMap) {
 
 #[cfg(test)]
 mod tests {
-    use axum::body::Body;
-
     use super::*;
 
     fn address(proxies: usize, forwarded: &str) -> IpAddr {

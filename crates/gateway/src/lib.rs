@@ -1,20 +1,35 @@
 //! The gateway: the only public listener.
 //!
-//! **Owns** nothing durable. It knows every route of every service and leads each request to the
-//! service, by a function call where it runs in this process and over the wire where it does not.
-//! The stack, from the outside in:
+//! **Owns** nothing durable. It knows every route of every service of the shop, and those of other
+//! servers that a [table](table) names; it leads each request to whom it is for: by a function call
+//! where that runs in this process, over the wire where it does not. The stack, from the outside in:
 //!
-//! 1. [`entry`](platform::http::entry): trace, deadline, request id, problems;
-//! 2. compression and CORS;
-//! 3. the [`door`]: refuses what is too much, strips identity headers, limits, finds out who calls;
-//! 4. the route: its [`Guard`](platform::http::route::Guard), then the service or the [`proxy`].
+//! 1. CORS, and [`entry`](platform::http::entry): trace, deadline, request id, problems;
+//! 2. the [`door`]: refuses what is too much, strips identity headers, limits;
+//! 3. [`dispatch`]: the route of the table, by host, path, method and headers, or the shop;
+//! 4. for a route of the table, [`forward`] to an [`upstream`], or a [`redirect`];
+//! 5. for the shop, [compression, the caller's token](shop), the route's
+//!    [`Guard`](platform::http::route::Guard), then the service or the [`proxy`].
 
 mod config;
+mod dispatch;
 mod docs;
 mod door;
 mod errors;
+pub mod explain;
+mod forward;
+mod hop;
 mod limit;
+mod live;
+mod path;
 mod proxy;
+mod redirect;
+mod router;
+mod shop;
+mod snapshot;
+mod table;
+mod template;
+mod upstream;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -22,24 +37,24 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use platform::contract::Peer;
-use platform::http::entry::{Entry, Trust, method_not_allowed, no_route};
-use platform::http::serve::Routed;
+use platform::http::entry::{Entry, Trust};
 use platform::http::{HttpContext, RouteInfo};
+use platform::tasks::Shutdown;
+use tower::util::Either;
 use tower::{Layer, Service, ServiceExt};
-use tower_http::compression::predicate::{And, NotForContentType, Predicate, SizeAbove};
-use tower_http::compression::{Compression, CompressionLayer};
 use tower_http::cors::{AllowOrigin, Any, Cors, CorsLayer};
 use wire::Body;
 
 pub use self::config::Config;
+use self::dispatch::Dispatch;
 use self::door::Door;
-
-/// Below this, compressing costs more than it saves.
-const COMPRESS_ABOVE: u64 = 860;
+use self::live::Live;
+use self::shop::Shop;
+use self::snapshot::Surroundings;
+pub use self::table::{TableError, TableErrors};
 
 /// A service in another process: its routes, and where it is.
 #[derive(Debug)]
@@ -57,46 +72,70 @@ pub struct Services {
     pub local: Vec<Router>,
     /// The services in other processes.
     pub remote: Vec<RemoteService>,
+    /// All routes of both.
+    pub routes: Vec<RouteInfo>,
 }
 
 /// The gateway, put together. Cheap to clone.
 #[derive(Clone)]
-pub struct Gateway(Stack);
+pub struct Gateway {
+    stack: Either<Cors<Entry<Dispatch>>, Entry<Dispatch>>,
+    live: Live,
+}
 
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Gateway")
+        f.debug_struct("Gateway")
+            .field("live", &self.live)
+            .finish_non_exhaustive()
     }
 }
 
-/// From the outside in.
-type Stack = Compression<Cors<Entry<Routed>>, Compressible>;
-
-/// Which answers are worth compressing.
-type Compressible = And<And<SizeAbove, NotForContentType>, NotForContentType>;
-
 impl Gateway {
-    /// Puts the gateway together. `openapi` is the document of all routes, as JSON.
-    pub fn build(config: &Config, services: Services, openapi: String, http: &HttpContext) -> Self {
-        let mut routes = docs::router(openapi).merge(errors::router());
-        for router in services.local {
-            routes = routes.merge(router);
-        }
-        for service in services.remote {
-            routes = routes.merge(proxy::router(service, http));
-        }
-        let router = routes
-            .fallback(no_route)
-            .method_not_allowed_fallback(method_not_allowed)
-            .layer(from_fn_with_state(Door::new(config, http), door::pass));
-        let entry = Entry::new(http, Trust::Public, Routed(router));
-        let small = SizeAbove::new(COMPRESS_ABOVE);
-        let compression = CompressionLayer::new().compress_when(
-            small
-                .and(NotForContentType::SSE)
-                .and(NotForContentType::IMAGES),
-        );
-        Self(compression.layer(cors(config).layer(entry)))
+    /// Puts the gateway together. `openapi` is the document of all routes of the shop, as JSON.
+    pub fn build(
+        config: &Config,
+        services: Services,
+        openapi: String,
+        http: &HttpContext,
+    ) -> Result<Self, TableErrors> {
+        let around = Surroundings {
+            workers: config.workers,
+            longest: http.settings.deadline,
+            metrics: http.metrics.clone(),
+        };
+        let live = Live::new(config.routes.clone(), around)?;
+        let door = Door::new(config, http);
+        let shop = Shop::new(services, openapi, http);
+        let dispatch = Dispatch::new(door, live.clone(), shop);
+        let entry = Entry::new(http, Trust::Public, dispatch);
+        let stack = if config.cors_origins.is_empty() {
+            Either::Right(entry)
+        } else {
+            Either::Left(cors(config).layer(entry))
+        };
+        Ok(Self { stack, live })
+    }
+
+    /// Reads the table of routes again. Requests that are under way end as they began; if anything
+    /// is wrong, everything stays as it is.
+    pub fn reload(&self) -> Result<(), TableErrors> {
+        self.live.reload()
+    }
+
+    /// How the servers of each upstream are, as JSON.
+    pub fn upstreams(&self) -> serde_json::Value {
+        let present = self.live.present();
+        let states = present.upstreams().map(|upstream| {
+            let servers = serde_json::to_value(upstream.states()).unwrap_or_default();
+            (upstream.name.clone(), servers)
+        });
+        states.collect()
+    }
+
+    /// Watches the table, and looks after the upstreams, until `shutdown` begins.
+    pub async fn keep(self, shutdown: Shutdown) {
+        self.live.keep(shutdown).await;
     }
 }
 
@@ -111,7 +150,7 @@ impl Service<Request<Body>> for Gateway {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let stack = self.0.clone();
+        let stack = self.stack.clone();
         Box::pin(async move { Ok(stack.oneshot(request).await?.map(Body::new)) })
     }
 }

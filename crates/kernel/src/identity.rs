@@ -1,5 +1,7 @@
 //! Who is calling, and what they may do.
 
+use std::fmt;
+
 use std::collections::BTreeSet;
 
 use crate::problem::codes;
@@ -144,6 +146,19 @@ pub enum Access {
     CustomerOrStaff(Permission),
     /// Any member of staff, for what concerns themselves.
     AnyStaff,
+}
+
+/// As documents and tools tell it.
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anyone => f.write_str("anyone"),
+            Self::Customer => f.write_str("customer"),
+            Self::AnyStaff => f.write_str("staff"),
+            Self::Staff(permission) => write!(f, "staff with {permission}"),
+            Self::CustomerOrStaff(permission) => write!(f, "customer, or staff with {permission}"),
+        }
+    }
 }
 
 /// Why a caller may not call a route, or ask what they ask of it.

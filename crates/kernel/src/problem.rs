@@ -50,13 +50,15 @@ pub enum Kind {
     HeadersTooLarge,
     /// 500: a defect or a broken machine; the cause is in the log under the trace id.
     Internal,
+    /// 502: a server behind this one broke off, or answered what cannot be read.
+    BadGateway,
     /// 503: overloaded, draining, or a part that is needed is away; try again.
     Unavailable,
     /// 504: no answer within the deadline.
     DeadlineExceeded,
 }
 
-const KINDS: [(Kind, u16, &str); 18] = [
+const KINDS: [(Kind, u16, &str); 19] = [
     (Kind::Malformed, 400, "Malformed request"),
     (Kind::Unauthenticated, 401, "Not authenticated"),
     (Kind::PaymentRequired, 402, "Payment refused"),
@@ -73,6 +75,7 @@ const KINDS: [(Kind, u16, &str); 18] = [
     (Kind::TooMany, 429, "Too many requests"),
     (Kind::HeadersTooLarge, 431, "Header fields too large"),
     (Kind::Internal, 500, "Internal error"),
+    (Kind::BadGateway, 502, "Bad answer from upstream"),
     (Kind::Unavailable, 503, "Temporarily unavailable"),
     (Kind::DeadlineExceeded, 504, "No answer in time"),
 ];
@@ -217,6 +220,10 @@ pub mod codes {
         OVERLOADED = "server.overloaded",
         /// No answer within the deadline.
         DEADLINE = "server.deadline_exceeded",
+        /// A server behind the gateway broke off, or answered what cannot be read.
+        BAD_UPSTREAM = "gateway.bad_upstream",
+        /// The path can be read in more than one way.
+        BAD_PATH = "gateway.bad_path",
         /// A part that the answer needs is away.
         UNAVAILABLE = "server.unavailable",
         /// A defect or a broken machine.

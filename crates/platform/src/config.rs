@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 pub use self::section::{Item, Section};
+pub use self::units::{bytes, duration};
 
 /// The embedded defaults: every key, with its meaning.
 pub const DEFAULTS: &str = include_str!("../../../config/rialto.default.toml");

@@ -1,4 +1,4 @@
-//! The listener for those who operate the shop: health and metrics.
+//! The listener for those who operate the shop: health, metrics, and the gateway's upstreams.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
+use gateway::Gateway;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use platform::db::Db;
@@ -80,8 +81,15 @@ impl Health {
     }
 }
 
-pub(crate) fn router(health: Health) -> Router {
+pub(crate) fn router(health: Health, gateway: Option<Gateway>) -> Router {
+    let of_gateway = gateway.map(|gateway| {
+        Router::new()
+            .route("/gateway/upstreams", get(upstreams))
+            .route("/gateway/reload", post(reload))
+            .with_state(gateway)
+    });
     Router::new()
+        .merge(of_gateway.unwrap_or_default())
         .route("/health/live", get(|| std::future::ready("ok")))
         .route("/health/ready", get(ready))
         .route("/metrics", get(metrics))
@@ -101,4 +109,16 @@ async fn ready(State(health): State<Health>) -> Response {
 async fn metrics(State(health): State<Health>) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(CONTENT_TYPE, kind)], health.0.metrics.encode()).into_response()
+}
+
+async fn upstreams(State(gateway): State<Gateway>) -> Json<serde_json::Value> {
+    Json(gateway.upstreams())
+}
+
+/// 204, or everything that is wrong with the table: then the last one stays in force.
+async fn reload(State(gateway): State<Gateway>) -> Response {
+    match gateway.reload() {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(errors) => (StatusCode::UNPROCESSABLE_ENTITY, format!("{errors}\n")).into_response(),
+    }
 }

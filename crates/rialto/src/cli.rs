@@ -88,6 +88,9 @@ pub(crate) enum Command {
     /// Write data into files
     #[command(subcommand)]
     Export(ExportCommand),
+    /// The routes of the gateway to other servers (gateway.routes)
+    #[command(subcommand)]
+    Gateway(GatewayCommand),
     /// Print the OpenAPI document
     #[command(after_help = "Examples:\n  rialto openapi > openapi.json")]
     Openapi,
@@ -164,6 +167,53 @@ pub(crate) enum ConfigCommand {
         #[arg(long)]
         defaults: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum GatewayCommand {
+    /// Tell everything that is wrong with a table of routes
+    #[command(
+        after_help = "Examples:\n  rialto gateway check routes.toml\n  rialto gateway check --config shop.toml"
+    )]
+    Check {
+        /// The table; the one of the configuration if left out
+        file: Option<PathBuf>,
+    },
+    /// Tell what would become of a request, without sending it
+    #[command(
+        after_help = "Examples:\n  rialto gateway explain GET /v1/products\n  rialto gateway explain GET https://api.example.com/catalogue/17?lang=de -H 'x-beta: yes' --routes routes.toml"
+    )]
+    Explain(ExplainRequest),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainRequest {
+    /// The method
+    pub(crate) method: http::Method,
+    /// A path, or a URL with the host that is asked for
+    pub(crate) target: http::Uri,
+    /// A header, `NAME: VALUE`; more than once for several
+    #[arg(short = 'H', long = "header", value_name = "HEADER", value_parser = header)]
+    pub(crate) headers: Vec<(http::HeaderName, http::HeaderValue)>,
+    /// The table; the one of the configuration if left out
+    #[arg(long, value_name = "FILE")]
+    pub(crate) routes: Option<PathBuf>,
+    /// One JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn header(text: &str) -> Result<(http::HeaderName, http::HeaderValue), String> {
+    let (name, value) = text.split_once(':').ok_or("expected NAME: VALUE")?;
+    let name = name
+        .trim()
+        .parse()
+        .map_err(|_| "this is no name of a header")?;
+    let value = value
+        .trim()
+        .parse()
+        .map_err(|_| "this is no value of a header")?;
+    Ok((name, value))
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@ mod config;
 mod doctor;
 mod events;
 mod export;
+mod gateway;
 mod import;
 mod mail;
 mod migrate;
@@ -127,6 +128,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
             Command::Config(command) => config::run(&global, command),
             Command::Import(command) => Box::pin(import::run(&global, command)).await,
             Command::Export(command) => Box::pin(export::run(&global, command)).await,
+            Command::Gateway(command) => gateway::run(&global, command),
             Command::Openapi => openapi::run(),
             Command::Staff(command) => Box::pin(staff::run(&global, command)).await,
             Command::Mail(command) => Box::pin(mail::run(&global, command)).await,

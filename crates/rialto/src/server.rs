@@ -144,6 +144,11 @@ impl Server {
         self.listeners.addresses()
     }
 
+    /// The public stack, where the gateway runs here.
+    pub fn gateway(&self) -> Option<gateway::Gateway> {
+        self.public.clone()
+    }
+
     /// Reaches into the process while it runs.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
@@ -156,9 +161,14 @@ impl Server {
         let http = Arc::new(self.settings.http.clone());
         let front = TaskGroup::new(Shutdown::new());
         let back = TaskGroup::new(Shutdown::new());
+        let gateway = self.public.clone();
         if let (Some(listener), Some(gateway)) = (self.listeners.gateway, self.public) {
             let threads = Threads::Own(self.settings.gateway.workers);
             let stop = front.shutdown().clone();
+            back.spawn(
+                "gateway upkeep",
+                gateway.clone().keep(back.shutdown().clone()),
+            );
             let serving = serve::serve(listener, gateway, http.clone(), threads, stop);
             front.spawn("gateway listener", serving);
         }
@@ -170,7 +180,7 @@ impl Server {
         // Health is told until the very end.
         let admin = TaskGroup::new(Shutdown::new());
         if let Some(listener) = self.listeners.admin {
-            let routed = Routed(admin::router(self.health.clone()));
+            let routed = Routed(admin::router(self.health.clone(), gateway));
             let stop = admin.shutdown().clone();
             let serving = serve::serve(listener, routed, http.clone(), Threads::Shared, stop);
             admin.spawn("admin listener", serving);

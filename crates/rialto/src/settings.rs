@@ -162,9 +162,18 @@ impl Settings {
         }
     }
 
+    /// Whether this process is a gateway before other servers only: there is no shop behind it.
+    pub fn stands_alone(&self, roles: &BTreeSet<Role>) -> bool {
+        let gateway = roles.len() == 1 && roles.contains(&Role::Gateway);
+        gateway && self.gateway.routes.is_some() && self.peers.values().all(Vec::is_empty)
+    }
+
     /// A role that is needed and does not run here must be somewhere, and processes must be able
     /// to recognise each other.
     fn check_peers(&self, layers: &Layers, roles: &BTreeSet<Role>) {
+        if self.stands_alone(roles) {
+            return;
+        }
         let needed: BTreeSet<Role> = roles
             .iter()
             .flat_map(|role| role.needs())

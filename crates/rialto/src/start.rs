@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 
+use gateway::TableErrors;
 use platform::config::{ConfigError, Layers};
 use platform::db::{DatabaseUrl, DbError, MigrateError, reach};
 
@@ -43,6 +44,9 @@ pub enum StartError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The table of routes is wrong.
+    #[error("the table of routes is wrong:\n{0}")]
+    Table(TableErrors),
     /// An address cannot be listened on.
     #[error("{address} cannot be listened on: {source}")]
     Bind {
@@ -71,6 +75,7 @@ impl StartError {
         match self {
             Self::Database { key, .. } => key.clone(),
             Self::Bind { key, .. } => (*key).to_owned(),
+            Self::Table(_) => String::from("gateway.routes"),
             Self::Migrate { .. } | Self::Service { .. } => String::new(),
         }
     }
@@ -84,6 +89,9 @@ impl StartError {
             }
             .to_owned(),
             Self::Service { .. } => String::from("look at the cause"),
+            Self::Table(_) => {
+                String::from("correct the file; `rialto gateway check` reads it again")
+            }
             Self::Bind { key, source, .. } => match source.kind() {
                 std::io::ErrorKind::AddrInUse => format!(
                     "stop the process that listens there, or choose another address with \

@@ -161,7 +161,8 @@ pub(crate) async fn build(
     let routers = wiring.routers(&services, &http);
     let public = roles
         .contains(&Role::Gateway)
-        .then(|| wiring.gateway(routers.clone(), &http));
+        .then(|| wiring.gateway(routers.clone(), &http))
+        .transpose()?;
     let contracts = wiring.contracts(&services, sinks);
     let databases = wiring.databases;
     Ok(Parts {
@@ -309,7 +310,7 @@ impl Wiring<'_> {
     fn remote_calls(&self, role: Role) -> Arc<dyn Transport> {
         // A role that nobody here needs is never called.
         let needed = self.roles.iter().any(|mine| mine.needs().contains(&role));
-        if !needed {
+        if !needed || self.settings.stands_alone(self.roles) {
             return self.local_calls.clone();
         }
         Arc::new(RemoteCalls::new(self.peer(role), self.metrics.clone()))
@@ -419,12 +420,20 @@ impl Wiring<'_> {
         routers
     }
 
-    fn gateway(&self, local: Vec<Router>, http: &HttpContext) -> Gateway {
+    fn gateway(&self, local: Vec<Router>, http: &HttpContext) -> Result<Gateway, StartError> {
+        let routes = if self.settings.stands_alone(self.roles) {
+            Vec::new()
+        } else {
+            api::all_routes()
+        };
         let mut elsewhere: BTreeMap<&str, Vec<_>> = BTreeMap::new();
-        for route in api::all_routes() {
+        for route in &routes {
             let role: Role = route.role.parse().expect("routes belong to roles");
             if !self.roles.contains(&role) {
-                elsewhere.entry(role.as_str()).or_default().push(route);
+                elsewhere
+                    .entry(role.as_str())
+                    .or_default()
+                    .push(route.clone());
             }
         }
         let remote = elsewhere
@@ -436,11 +445,12 @@ impl Wiring<'_> {
         let services = gateway::Services {
             local,
             remote: remote.collect(),
+            routes,
         };
         let document = api::openapi()
             .to_json()
             .expect("the document is plain data");
-        Gateway::build(&self.settings.gateway, services, document, http)
+        Gateway::build(&self.settings.gateway, services, document, http).map_err(StartError::Table)
     }
 
     fn contracts(&self, services: &Services, sinks: Sinks) -> Vec<Arc<dyn Dispatch>> {

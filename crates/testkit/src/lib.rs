@@ -16,6 +16,7 @@
 //! # }
 //! ```
 
+mod backend;
 mod build;
 mod chaos;
 mod client;
@@ -23,6 +24,7 @@ mod mail;
 mod shop;
 mod subscriptions;
 
+pub use self::backend::Backend;
 pub use self::build::{Buyer, Product, ProductBuilder, eur, jpy, money, usd};
 pub use self::client::{Answer, Client, RequestBuilder};
 pub use self::shop::{Layout, TestShop, TestShopBuilder};

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
+use http::request::Parts;
 use http::{Request, Response};
 use parking_lot::Mutex;
 
@@ -113,26 +114,33 @@ impl Pool {
         request: Request<Body>,
         again: bool,
     ) -> Result<Response<Body>, ExchangeError> {
+        let (parts, body) = request.into_parts();
+        self.send(&parts, body, again).await
+    }
+
+    /// The same for whoever may need the head once more.
+    pub async fn send(
+        &self,
+        parts: &Parts,
+        body: Body,
+        again: bool,
+    ) -> Result<Response<Body>, ExchangeError> {
         if self.0.settings.http2 {
+            let request = Request::from_parts(parts.clone(), body);
             return self.0.http2.exchange(&*self.0.connect, request).await;
         }
-        let (parts, body) = request.into_parts();
         if let Some(link) = self.take_idle() {
             let copy = if again { body.try_clone() } else { None };
-            match (exchange::exchange(self, link, &parts, body).await, copy) {
-                (Err(ExchangeError::Io(_)), Some(copy)) => self.fresh(&parts, copy).await,
+            match (exchange::exchange(self, link, parts, body).await, copy) {
+                (Err(ExchangeError::Io(_)), Some(copy)) => self.fresh(parts, copy).await,
                 (result, _) => result,
             }
         } else {
-            self.fresh(&parts, body).await
+            self.fresh(parts, body).await
         }
     }
 
-    async fn fresh(
-        &self,
-        parts: &http::request::Parts,
-        body: Body,
-    ) -> Result<Response<Body>, ExchangeError> {
+    async fn fresh(&self, parts: &Parts, body: Body) -> Result<Response<Body>, ExchangeError> {
         let stream = self
             .0
             .connect

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// `250ms`, `30s`, `15m`, `24h`, `7d`.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
     let millis = match unit {
         "ms" => 1,
@@ -17,7 +17,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 }
 
 /// `512B`, `64KiB`, `1MiB`, `2GiB`.
-pub(super) fn bytes(text: &str) -> Option<usize> {
+pub fn bytes(text: &str) -> Option<usize> {
     let (number, unit) = split(text)?;
     let scale = match unit {
         "B" => 1,

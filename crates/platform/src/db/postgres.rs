@@ -22,6 +22,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::row::POSTGRES_EPOCH_MICROS;
 use super::sql::with_one_plan;
 use super::{DbError, DbSettings, Shared, Sql, Tx, tx};
+use crate::tls;
 
 #[derive(Debug)]
 pub(super) struct Postgres {
@@ -206,7 +207,7 @@ impl Connector {
         let unreachable = |error: rustls::Error| DbError::Unreachable(Arc::new(error));
         let tls = match config.get_ssl_mode() {
             SslMode::Disable => None,
-            _ => Some(MakeRustlsConnect::new(tls_config().map_err(unreachable)?)),
+            _ => Some(MakeRustlsConnect::new(tls::client().map_err(unreachable)?)),
         };
         Ok(Self {
             config,
@@ -240,15 +241,6 @@ impl Connector {
             })
         })
     }
-}
-
-fn tls_config() -> Result<rustls::ClientConfig, rustls::Error> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider);
-    let builder = builder.with_safe_default_protocol_versions()?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// Moves bytes between the client and the socket until either is closed.

@@ -61,23 +61,14 @@ fn operation(route: &RouteInfo) -> Operation {
     operation.operation_id = Some(route.operation.to_owned());
     operation.tags = Some(vec![route.role.to_owned()]);
     let bearer = SecurityRequirement::new::<_, [&str; 0], &str>("bearer", []);
-    let (security, access) = match route.access {
-        Access::Anyone => (
-            vec![SecurityRequirement::default(), bearer],
-            String::from("anyone"),
-        ),
-        Access::Customer => (vec![bearer], String::from("customer")),
-        Access::AnyStaff => (vec![bearer], String::from("staff")),
-        Access::Staff(permission) => (vec![bearer], format!("staff with {permission}")),
-        Access::CustomerOrStaff(permission) => (
-            vec![bearer],
-            format!("customer, or staff with {permission}"),
-        ),
+    let security = match route.access {
+        Access::Anyone => vec![SecurityRequirement::default(), bearer],
+        _ => vec![bearer],
     };
     operation.security = Some(security);
     operation.extensions = Some(
         ExtensionsBuilder::new()
-            .add("x-rialto-access", access)
+            .add("x-rialto-access", route.access.to_string())
             .build(),
     );
     let keyed = route.method == http::Method::POST && !route.path.starts_with("/v1/auth/");

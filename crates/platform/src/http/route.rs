@@ -178,6 +178,11 @@ impl fmt::Debug for Guard {
 impl Guard {
     /// The guard of a route.
     pub fn new(info: &RouteInfo, http: &HttpContext) -> Self {
+        let labels = RouteLabels {
+            role: info.role,
+            route: info.path.clone(),
+            method: info.method.to_string(),
+        };
         Self(Arc::new(GuardInner {
             role: info.role,
             operation: Operator {
@@ -190,7 +195,7 @@ impl Guard {
                 depth: http.settings.json_depth,
             },
             authenticator: http.authenticator.clone(),
-            metrics: RouteMetrics::new(info, &http.metrics),
+            metrics: RouteMetrics::new(labels, &http.metrics),
         }))
     }
 }
@@ -199,9 +204,7 @@ impl Guard {
 /// [`axum::middleware::from_fn_with_state`].
 pub async fn guard_route(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let guard = &*guard.0;
-    let started = Instant::now();
-    guard.metrics.in_flight.inc();
-    let _leaves = Leaves(&guard.metrics.in_flight);
+    let measured = guard.metrics.begin();
     let context = RequestContext::current();
     let before = context.as_ref().map_or(0, |context| context.statements());
     let trace_id = context
@@ -215,9 +218,7 @@ pub async fn guard_route(State(guard): State<Guard>, request: Request, next: Nex
     );
     let response = answer(guard, request, next).instrument(span).await;
     let statements = context.map_or(0, |context| context.statements() - before);
-    guard
-        .metrics
-        .answered(response.status().as_u16(), started, statements);
+    measured.answered(response.status().as_u16(), statements);
     response
 }
 
@@ -260,16 +261,8 @@ pub async fn authenticate(
     Ok(authenticator.verify(token).await?)
 }
 
-struct Leaves<'a>(&'a Gauge);
-
-impl Drop for Leaves<'_> {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
-}
-
 /// The metrics of one route, looked up once.
-struct RouteMetrics {
+pub struct RouteMetrics {
     labels: RouteLabels,
     duration: Histogram,
     in_flight: Gauge,
@@ -278,14 +271,37 @@ struct RouteMetrics {
     metrics: Metrics,
 }
 
+impl fmt::Debug for RouteMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RouteMetrics({:?})", self.labels)
+    }
+}
+
+/// A request that is being answered.
+#[derive(Debug)]
+#[must_use]
+pub struct Measured<'a> {
+    metrics: &'a RouteMetrics,
+    started: Instant,
+}
+
+impl Measured<'_> {
+    /// It was answered, at the cost of so many statements.
+    pub fn answered(self, status: u16, statements: u32) {
+        self.metrics.answered(status, self.started, statements);
+    }
+}
+
+impl Drop for Measured<'_> {
+    fn drop(&mut self) {
+        self.metrics.in_flight.dec();
+    }
+}
+
 impl RouteMetrics {
-    fn new(info: &RouteInfo, metrics: &Metrics) -> Self {
-        let labels = RouteLabels {
-            role: info.role,
-            route: info.path.clone(),
-            method: info.method.to_string(),
-        };
-        let role = RoleLabels { role: info.role };
+    /// Those of the route with these labels.
+    pub fn new(labels: RouteLabels, metrics: &Metrics) -> Self {
+        let role = RoleLabels { role: labels.role };
         Self {
             duration: metrics.http_duration.get_or_create(&labels).clone(),
             in_flight: metrics.http_in_flight.get_or_create(&role).clone(),
@@ -293,6 +309,15 @@ impl RouteMetrics {
             answers: RwLock::default(),
             metrics: metrics.clone(),
             labels,
+        }
+    }
+
+    /// A request begins.
+    pub fn begin(&self) -> Measured<'_> {
+        self.in_flight.inc();
+        Measured {
+            metrics: self,
+            started: Instant::now(),
         }
     }
 

@@ -1,8 +1,10 @@
 //! `rialto serve`.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 
+use gateway::Gateway;
 use platform::config::{ConfigErrors, Layers};
 use platform::tasks::Shutdown;
 use platform::telemetry::start_logging;
@@ -50,6 +52,8 @@ pub(crate) async fn run(global: &Global, serve: Serve) -> Outcome {
     }
     banner(&server.addresses(), &roles, serve.demo)?;
     let shutdown = Shutdown::new();
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let reloading = reload_when_told(&mut hang_up, server.gateway());
     let asking = async {
         asked(&mut terminate, &mut interrupt).await;
         shutdown.begin();
@@ -57,7 +61,24 @@ pub(crate) async fn run(global: &Global, serve: Serve) -> Outcome {
     };
     tokio::select! {
         ended = Box::pin(server.run(shutdown.clone())) => ended.map(|()| Exit::Done).map_err(Into::into),
+        never = reloading => match never {},
         () = asking => Err(anyhow::anyhow!("asked twice to stop: ended without draining").into()),
+    }
+}
+
+/// SIGHUP: the table of routes is read again.
+async fn reload_when_told(hang_up: &mut Signal, gateway: Option<Gateway>) -> Infallible {
+    loop {
+        if hang_up.recv().await.is_none() {
+            return std::future::pending().await;
+        }
+        match gateway.as_ref().map(Gateway::reload) {
+            Some(Ok(())) => tracing::info!("the table of routes was read again"),
+            Some(Err(errors)) => {
+                tracing::error!(%errors, "the table of routes is wrong; the last one stays in force");
+            }
+            None => tracing::info!("there is nothing to reload here"),
+        }
     }
 }
 

@@ -1,0 +1,118 @@
+//! Leads each request to its route in the table, or to the shop.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::future::BoxFuture;
+use http::header::ALLOW;
+use http::{HeaderValue, Method, Request, Response};
+use kernel::problem::codes;
+use kernel::{Kind, Problem};
+use platform::http::refuse;
+use tower::Service;
+use wire::Body;
+
+use crate::door::Door;
+use crate::forward::with_path;
+use crate::live::Live;
+use crate::path::normalise;
+use crate::router::Found;
+use crate::shop::Shop;
+use crate::snapshot::{Asked, Route};
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Dispatch(Arc<Inner>);
+
+struct Inner {
+    door: Door,
+    live: Live,
+    shop: Shop,
+}
+
+/// Who answers.
+enum Answers {
+    Route(Arc<Route>),
+    Shop,
+    /// The path is there, but only with these methods.
+    OtherMethods(Vec<Method>),
+}
+
+impl Dispatch {
+    pub(crate) fn new(door: Door, live: Live, shop: Shop) -> Self {
+        Self(Arc::new(Inner { door, live, shop }))
+    }
+}
+
+impl Service<Request<Body>> for Dispatch {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let inner = self.0.clone();
+        Box::pin(async move {
+            Ok(inner
+                .door
+                .pass(request, |request| inner.lead(request))
+                .await)
+        })
+    }
+}
+
+impl Inner {
+    async fn lead(&self, mut request: Request<Body>) -> Response<Body> {
+        match self.route(&mut request) {
+            Ok(Answers::Route(route)) => route.call(request).await,
+            Ok(Answers::Shop) => self.shop.call(request).await,
+            Ok(Answers::OtherMethods(methods)) => method_not_allowed(&methods),
+            Err(problem) => refuse(problem),
+        }
+    }
+
+    /// Who answers; the path of the request is in its normal form afterwards.
+    fn route(&self, request: &mut Request<Body>) -> Result<Answers, Problem> {
+        let table = self.live.present();
+        if table.is_empty() {
+            return Ok(Answers::Shop);
+        }
+        let bad = |wrong: crate::path::BadPath| {
+            Problem::new(Kind::Malformed, codes::BAD_PATH, wrong.to_string())
+        };
+        if let Cow::Owned(path) = normalise(request.uri().path()).map_err(bad)? {
+            *request.uri_mut() = with_path(request.uri(), &path)?;
+        }
+        let asked = Asked {
+            method: request.method(),
+            uri: request.uri(),
+            headers: request.headers(),
+        };
+        Ok(match table.find(&asked) {
+            Ok(route) => Answers::Route(route.clone()),
+            Err(Found::OtherMethods(methods)) if !self.shop.has(request.uri().path()) => {
+                Answers::OtherMethods(methods)
+            }
+            Err(_) => Answers::Shop,
+        })
+    }
+}
+
+fn method_not_allowed(methods: &[Method]) -> Response<Body> {
+    let detail = "the path exists, but not with this method; see the Allow header";
+    let mut response = refuse(Problem::new(
+        Kind::MethodNotAllowed,
+        codes::METHOD_NOT_ALLOWED,
+        detail,
+    ));
+    let allow: Vec<&str> = methods.iter().map(Method::as_str).collect();
+    if let Ok(allow) = HeaderValue::try_from(allow.join(", ")) {
+        response.headers_mut().insert(ALLOW, allow);
+    }
+    response
+}

@@ -1,0 +1,242 @@
+//! What would become of a request, without sending it.
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use http::{HeaderMap, Method, Uri};
+use platform::http::RouteInfo;
+use platform::metrics::Metrics;
+use serde::Serialize;
+
+use crate::path::normalise;
+use crate::router::Found;
+use crate::shop::paths;
+use crate::snapshot::{Asked, Snapshot, Surroundings, Target};
+use crate::table::Table;
+use crate::{TableErrors, forward};
+
+/// A table to ask about.
+#[derive(Debug)]
+pub struct Explainer {
+    table: Snapshot,
+    shop: Vec<RouteInfo>,
+}
+
+/// What there is in a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// How many routes.
+    pub routes: usize,
+    /// How many upstreams.
+    pub upstreams: usize,
+}
+
+/// What would become of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "answered_by")]
+pub enum Explanation {
+    /// A route of the table leads to an upstream.
+    Upstream {
+        /// The route.
+        route: String,
+        /// Its path.
+        template: String,
+        /// The upstreams, and their shares of all requests.
+        upstreams: Vec<(String, u64)>,
+        /// Their servers.
+        servers: Vec<String>,
+        /// What they see.
+        target: String,
+    },
+    /// A route of the table sends the client elsewhere.
+    Redirect {
+        /// The route.
+        route: String,
+        /// The status.
+        status: u16,
+        /// Where to.
+        location: String,
+    },
+    /// An operation of the shop.
+    Shop {
+        /// The role that has it.
+        role: String,
+        /// The operation.
+        operation: String,
+        /// Its path.
+        template: String,
+        /// Who may call it.
+        access: String,
+    },
+    /// Nobody: 404.
+    Nobody,
+    /// The path is there, with other methods: 405.
+    OtherMethods {
+        /// Which.
+        methods: Vec<String>,
+    },
+    /// The path is refused: 400.
+    Refused {
+        /// Why.
+        problem: String,
+    },
+}
+
+impl Explainer {
+    /// Reads a table, or takes none; `shop` are the routes behind it.
+    pub fn new(file: Option<&Path>, shop: Vec<RouteInfo>) -> Result<Self, TableErrors> {
+        let table = file.map(Table::read).transpose()?.unwrap_or_default();
+        let around = Surroundings {
+            workers: 1,
+            longest: Duration::from_secs(10),
+            metrics: Metrics::new(),
+        };
+        let table = Snapshot::new(&table, &Snapshot::default(), &around);
+        Ok(Self { table, shop })
+    }
+
+    /// How much there is.
+    pub fn summary(&self) -> Summary {
+        Summary {
+            routes: self.table.routes().len(),
+            upstreams: self.table.upstreams().count(),
+        }
+    }
+
+    /// What would become of a request for `target`, a path with or without a query.
+    pub fn explain(&self, method: &Method, target: &Uri, headers: &HeaderMap) -> Explanation {
+        let path = match normalise(target.path()) {
+            Ok(path) => path,
+            Err(bad) => {
+                return Explanation::Refused {
+                    problem: bad.to_string(),
+                };
+            }
+        };
+        let normal = forward::with_path(target, &path).unwrap_or_default();
+        let asked = Asked {
+            method,
+            uri: &normal,
+            headers,
+        };
+        match self.table.find(&asked) {
+            Ok(route) => self.of_route(route, &normal),
+            Err(Found::OtherMethods(methods)) => match self.of_shop(method, &path) {
+                Explanation::Nobody => other_methods(&methods),
+                shop => shop,
+            },
+            Err(_) => self.of_shop(method, &path),
+        }
+    }
+
+    fn of_route(&self, route: &crate::snapshot::Route, target: &Uri) -> Explanation {
+        let name = route.definition.name.clone();
+        match &route.target {
+            Target::Redirect(redirect) => Explanation::Redirect {
+                route: name,
+                status: route
+                    .definition
+                    .redirect
+                    .as_ref()
+                    .map_or(308, |to| to.status),
+                location: redirect.location(target.path(), target.query()),
+            },
+            Target::Forward(forward) => {
+                let shares = forward
+                    .shares()
+                    .map(|(name, share)| (name.to_owned(), share));
+                let upstreams: Vec<(String, u64)> = shares.collect();
+                let theirs = self
+                    .table
+                    .upstreams()
+                    .filter(|upstream| upstreams.iter().any(|(name, _)| *name == upstream.name));
+                let servers = theirs.flat_map(|upstream| upstream.states());
+                let seen = forward.path(target.path());
+                let seen = seen.unwrap_or_else(|| target.path().to_owned());
+                let query = target.query().map(|query| format!("?{query}"));
+                Explanation::Upstream {
+                    route: name,
+                    template: route.definition.path.clone(),
+                    servers: servers.map(|server| server.url).collect(),
+                    upstreams,
+                    target: seen + &query.unwrap_or_default(),
+                }
+            }
+        }
+    }
+
+    fn of_shop(&self, method: &Method, path: &str) -> Explanation {
+        match paths(&self.shop).find(method, "", path, &HeaderMap::new()) {
+            Found::Route(index) => {
+                let route = &self.shop[index];
+                Explanation::Shop {
+                    role: route.role.to_owned(),
+                    operation: route.operation.to_owned(),
+                    template: route.path.clone(),
+                    access: route.access.to_string(),
+                }
+            }
+            Found::OtherMethods(methods) => other_methods(&methods),
+            Found::Nothing => Explanation::Nobody,
+        }
+    }
+}
+
+fn other_methods(methods: &[Method]) -> Explanation {
+    Explanation::OtherMethods {
+        methods: methods.iter().map(ToString::to_string).collect(),
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Upstream {
+                route,
+                template,
+                upstreams,
+                servers,
+                target,
+            } => {
+                let all: u64 = upstreams.iter().map(|(_, share)| share).sum();
+                writeln!(f, "route      {route} ({template})")?;
+                for (name, share) in upstreams {
+                    writeln!(f, "upstream   {name}, {share} of {all} requests")?;
+                }
+                let servers = if servers.is_empty() {
+                    String::from("none known before the gateway runs")
+                } else {
+                    servers.join(", ")
+                };
+                write!(f, "servers    {servers}\nthey see   {target}")
+            }
+            Self::Redirect {
+                route,
+                status,
+                location,
+            } => {
+                write!(
+                    f,
+                    "route      {route}\nanswer     {status}, Location: {location}"
+                )
+            }
+            Self::Shop {
+                role,
+                operation,
+                template,
+                access,
+            } => {
+                write!(
+                    f,
+                    "operation  {operation} ({template})\nrole       {role}\naccess     {access}"
+                )
+            }
+            Self::Nobody => f.write_str("answer     404: no route has this path"),
+            Self::OtherMethods { methods } => {
+                write!(f, "answer     405: the path has {}", methods.join(", "))
+            }
+            Self::Refused { problem } => write!(f, "answer     400: {problem}"),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The innermost service of a route: rewrites the request, and sends it to an upstream.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::HOST;
+use http::uri::PathAndQuery;
+use http::{HeaderName, HeaderValue, Request, Response, Uri};
+use kernel::problem::codes;
+use kernel::{Kind, Problem};
+use platform::context::RequestContext;
+use platform::http::entry::{REQUEST_ID, TRACEPARENT};
+use platform::http::{ClientAddress, refuse};
+use tokio::time::Instant;
+use wire::Body;
+use wire::server::Connection;
+
+use crate::router::Template;
+use crate::template::Text;
+use crate::upstream::{Sending, Upstream};
+use crate::{hop, table};
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Leads the requests of one route to its upstreams.
+#[derive(Debug)]
+pub(crate) struct Forward {
+    /// Each with the end of its part of all shares.
+    targets: Vec<(u64, Arc<Upstream>)>,
+    rewrite: Option<Rewrite>,
+    keep_host: bool,
+    deadline: Duration,
+    retries: u8,
+}
+
+/// The path that the upstream sees.
+#[derive(Debug)]
+struct Rewrite {
+    from: Template,
+    to: Text,
+}
+
+impl Forward {
+    /// For a checked route; `find` knows the upstreams by their names.
+    pub(crate) fn new(
+        route: &table::Route,
+        longest: Duration,
+        find: impl Fn(&str) -> Option<Arc<Upstream>>,
+    ) -> Option<Self> {
+        let single = route.upstream.iter().map(|name| (name, &1));
+        let mut targets = Vec::new();
+        let mut end = 0;
+        for (name, share) in single.chain(&route.upstreams) {
+            end += u64::from(*share);
+            targets.push((end, find(name)?));
+        }
+        let rewrite = route.rewrite.as_ref().and_then(|to| {
+            let from = Template::new(&route.path).ok()?;
+            let to = Text::new(to).ok()?;
+            Some(Rewrite { from, to })
+        });
+        Some(Self {
+            targets,
+            rewrite,
+            keep_host: route.keep_host,
+            deadline: route.deadline.unwrap_or(longest).min(longest),
+            retries: route.retries,
+        })
+    }
+
+    /// The upstreams, and how many of how many requests each gets.
+    pub(crate) fn shares(&self) -> impl Iterator<Item = (&str, u64)> {
+        let mut before = 0;
+        self.targets.iter().map(move |(end, upstream)| {
+            let share = end - before;
+            before = *end;
+            (upstream.name.as_str(), share)
+        })
+    }
+
+    /// What the upstream sees of a path.
+    pub(crate) fn path(&self, path: &str) -> Option<String> {
+        let Rewrite { from, to } = self.rewrite.as_ref()?;
+        let values = from.captures(path);
+        let value = |name: &str| {
+            let place = from.names().iter().position(|known| known == name)?;
+            values.get(place).copied()
+        };
+        Some(to.fill(value))
+    }
+
+    fn target(&self) -> Option<&Arc<Upstream>> {
+        let (all, first) = self
+            .targets
+            .last()
+            .map(|(end, _)| *end)
+            .zip(self.targets.first())?;
+        if self.targets.len() == 1 {
+            return Some(&first.1);
+        }
+        let lot = first.1.lot() % all.max(1);
+        self.targets
+            .iter()
+            .find(|(end, _)| lot < *end)
+            .map(|(_, upstream)| upstream)
+    }
+
+    /// Sends a request on, and returns the head of the answer.
+    pub(crate) async fn call(&self, request: Request<Body>) -> Response<Body> {
+        let (mut parts, body) = request.into_parts();
+        let context = RequestContext::current();
+        if let Err(problem) = self.prepare(&mut parts, context.as_deref()) {
+            return refuse(problem);
+        }
+        let Some(upstream) = self.target() else {
+            return refuse(Problem::unavailable(
+                codes::UNAVAILABLE,
+                "the route has no upstream",
+                1,
+            ));
+        };
+        let patience = context.map_or(self.deadline, |context| context.remaining(self.deadline));
+        let sending = Sending {
+            deadline: Instant::now() + patience,
+            retries: self.retries,
+            keep_host: self.keep_host,
+        };
+        match upstream.send(&mut parts, body, sending).await {
+            Ok(mut response) => {
+                hop::strip_named(response.headers_mut());
+                response
+            }
+            Err(problem) => refuse(problem),
+        }
+    }
+
+    /// Turns what the client has sent into what the upstream shall see.
+    fn prepare(
+        &self,
+        parts: &mut http::request::Parts,
+        context: Option<&RequestContext>,
+    ) -> Result<(), Problem> {
+        let host = host_of(parts);
+        if let Some(path) = self.path(parts.uri.path()) {
+            parts.uri = with_path(&parts.uri, &path)?;
+        }
+        let headers = &mut parts.headers;
+        hop::strip_named(headers);
+        if let Some(ClientAddress(address)) = parts.extensions.get() {
+            let mut text = [0_u8; 45];
+            if let Some(value) = address_value(*address, &mut text) {
+                headers.insert(FORWARDED_FOR, value);
+            }
+        }
+        let encrypted = parts
+            .extensions
+            .get()
+            .is_some_and(|of: &Connection| of.encrypted);
+        let scheme = if encrypted { "https" } else { "http" };
+        headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
+        if let Some(host) = host {
+            headers.insert(FORWARDED_HOST, host.clone());
+            if self.keep_host {
+                headers.insert(HOST, host);
+            }
+        }
+        if let Some(context) = context {
+            if let Ok(trace) = HeaderValue::try_from(context.trace.to_string()) {
+                headers.insert(TRACEPARENT, trace);
+            }
+            if !headers.contains_key(REQUEST_ID)
+                && let Ok(id) = HeaderValue::try_from(context.trace.trace_id_text())
+            {
+                headers.insert(REQUEST_ID, id);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The host that the client has asked for.
+fn host_of(parts: &http::request::Parts) -> Option<HeaderValue> {
+    match parts.uri.authority() {
+        Some(authority) => HeaderValue::try_from(authority.as_str()).ok(),
+        None => parts.headers.get(HOST).cloned(),
+    }
+}
+
+fn address_value(address: std::net::IpAddr, space: &mut [u8; 45]) -> Option<HeaderValue> {
+    use std::io::Write as _;
+    let whole = space.len();
+    let mut rest = &mut space[..];
+    write!(rest, "{address}").ok()?;
+    let used = whole - rest.len();
+    HeaderValue::from_bytes(&space[..used]).ok()
+}
+
+/// The target with another path, and the same query.
+pub(crate) fn with_path(uri: &Uri, path: &str) -> Result<Uri, Problem> {
+    let target = match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    let target = PathAndQuery::try_from(target).map_err(|error| {
+        let detail = format!("the rewritten path is none: {error}");
+        Problem::new(Kind::Malformed, codes::BAD_PATH, detail)
+    })?;
+    let mut parts = http::uri::Parts::default();
+    parts.path_and_query = Some(target);
+    Uri::from_parts(parts).map_err(|error| {
+        let detail = format!("the rewritten path is none: {error}");
+        Problem::new(Kind::Malformed, codes::BAD_PATH, detail)
+    })
+}

@@ -1,0 +1,104 @@
+//! The table that is in force, and how the next one comes into force: all at once, or not at all.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use platform::tasks::Shutdown;
+use tokio::task::JoinSet;
+
+use crate::snapshot::{Snapshot, Surroundings};
+use crate::table::{Table, TableErrors};
+
+/// How often the file, and what upstreams are due to do, are looked at.
+const TICK: Duration = Duration::from_millis(250);
+
+/// The present table. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Live(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// Where tables come from; none for a gateway of the shop alone.
+    file: Option<PathBuf>,
+    around: Surroundings,
+    present: ArcSwap<Snapshot>,
+    /// One reload after the other; when the file of the present table was written.
+    written: Mutex<Option<SystemTime>>,
+}
+
+impl Live {
+    /// Reads the first table.
+    pub(crate) fn new(file: Option<PathBuf>, around: Surroundings) -> Result<Self, TableErrors> {
+        let live = Self(Arc::new(Inner {
+            file,
+            around,
+            present: ArcSwap::default(),
+            written: Mutex::default(),
+        }));
+        live.reload()?;
+        Ok(live)
+    }
+
+    /// The table that is in force now.
+    pub(crate) fn present(&self) -> arc_swap::Guard<Arc<Snapshot>> {
+        self.0.present.load()
+    }
+
+    /// Reads the file again. If anything is wrong with it, everything stays as it is.
+    pub(crate) fn reload(&self) -> Result<(), TableErrors> {
+        let Some(file) = &self.0.file else {
+            return Ok(());
+        };
+        let mut written = self.0.written.lock();
+        // Before it is read: what is written meanwhile is read again.
+        *written = modified(file);
+        let table = Table::read(file)?;
+        let next = Snapshot::new(&table, &self.0.present.load(), &self.0.around);
+        self.0.present.store(Arc::new(next));
+        Ok(())
+    }
+
+    /// Watches the file, and looks after the upstreams, until `shutdown` begins.
+    pub(crate) async fn keep(self, shutdown: Shutdown) {
+        let mut errands = JoinSet::new();
+        loop {
+            for upstream in self.present().upstreams() {
+                let due = upstream.due();
+                if due.refresh {
+                    let upstream = upstream.clone();
+                    errands.spawn(async move { upstream.refresh().await });
+                }
+                if due.check {
+                    let upstream = upstream.clone();
+                    errands.spawn(async move { upstream.check().await });
+                }
+            }
+            while errands.try_join_next().is_some() {}
+            if !shutdown.sleep(TICK).await {
+                return;
+            }
+            self.reload_if_changed();
+        }
+    }
+
+    fn reload_if_changed(&self) {
+        let Some(file) = &self.0.file else { return };
+        let now = modified(file);
+        if now.is_none() || now == *self.0.written.lock() {
+            return;
+        }
+        match self.reload() {
+            Ok(()) => tracing::info!(file = %file.display(), "the table of routes has changed"),
+            Err(errors) => {
+                tracing::error!(%errors, "the table of routes is wrong; the last one stays in force");
+            }
+        }
+    }
+}
+
+fn modified(file: &std::path::Path) -> Option<SystemTime> {
+    std::fs::metadata(file).and_then(|of| of.modified()).ok()
+}

@@ -1,0 +1,57 @@
+//! Routes that send the client elsewhere.
+
+use http::header::LOCATION;
+use http::{HeaderValue, Request, Response, StatusCode};
+use kernel::problem::codes;
+use kernel::{Kind, Problem};
+use platform::http::refuse;
+use wire::Body;
+
+use crate::router::Template;
+use crate::table;
+use crate::template::Text;
+
+/// Where to.
+#[derive(Debug)]
+pub(crate) struct Redirect {
+    from: Template,
+    to: Text,
+    status: StatusCode,
+}
+
+impl Redirect {
+    /// For a checked route.
+    pub(crate) fn new(route: &table::Route) -> Option<Self> {
+        let redirect = route.redirect.as_ref()?;
+        Some(Self {
+            from: Template::new(&route.path).ok()?,
+            to: Text::new(&redirect.to).ok()?,
+            status: StatusCode::from_u16(redirect.status).ok()?,
+        })
+    }
+
+    /// Where a target is now.
+    pub(crate) fn location(&self, path: &str, query: Option<&str>) -> String {
+        let values = self.from.captures(path);
+        self.to.fill(|name| {
+            if name == "query" {
+                return query;
+            }
+            let place = self.from.names().iter().position(|known| known == name)?;
+            values.get(place).copied()
+        })
+    }
+
+    /// Answers.
+    pub(crate) fn call(&self, request: &Request<Body>) -> Response<Body> {
+        let uri = request.uri();
+        let Ok(location) = HeaderValue::try_from(self.location(uri.path(), uri.query())) else {
+            let detail = "the target has characters that no location can have";
+            return refuse(Problem::new(Kind::Malformed, codes::BAD_PATH, detail));
+        };
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.status;
+        response.headers_mut().insert(LOCATION, location);
+        response
+    }
+}

@@ -1,0 +1,381 @@
+//! Which route a request takes: the most specific host, then the most specific path, then the
+//! first route whose method and headers fit, those with more conditions first.
+
+use std::collections::HashMap;
+
+use http::{HeaderMap, HeaderName, Method};
+
+/// The conditions of one route.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Conditions {
+    /// Exact (`api.example.com`) or with one wildcard label (`*.example.com`); none for any.
+    pub(crate) hosts: Vec<String>,
+    /// A template: `/v1/products/{id}`, `/files/{*path}`.
+    pub(crate) path: String,
+    /// None for any.
+    pub(crate) methods: Vec<Method>,
+    /// Fields that must be there; with `Some`, of exactly this value.
+    pub(crate) headers: Vec<(HeaderName, Option<String>)>,
+}
+
+impl Conditions {
+    fn hold(&self, method: &Method, headers: &HeaderMap) -> bool {
+        let of_method = self.methods.is_empty() || self.methods.contains(method);
+        of_method
+            && self.headers.iter().all(|(name, wanted)| {
+                let mut values = headers.get_all(name).iter();
+                match wanted {
+                    None => values.next().is_some(),
+                    Some(wanted) => values.any(|value| value.as_bytes() == wanted.as_bytes()),
+                }
+            })
+    }
+}
+
+/// What was found.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// This route, by its place in the table.
+    Route(usize),
+    /// Routes have the path, but with these methods only.
+    OtherMethods(Vec<Method>),
+    /// No route has the path.
+    Nothing,
+}
+
+/// A path that cannot stand beside another one, or is no template.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BadTemplate {
+    /// It conflicts with another one.
+    #[error("the path `{0}` cannot be told apart from `{1}`")]
+    Conflict(String, String),
+    /// It is none.
+    #[error("the path `{0}` is no template: {1}; write `/files/{{id}}` or `/files/{{*rest}}`")]
+    Malformed(String, String),
+}
+
+/// Routes by host and path.
+#[derive(Debug, Default)]
+pub(crate) struct Router {
+    conditions: Vec<Conditions>,
+    exact: HashMap<String, Paths>,
+    /// The part behind `*.`, the longest first.
+    wildcards: Vec<(String, Paths)>,
+    any: Paths,
+}
+
+/// The routes of one host, by path; each list in the order in which they are tried.
+#[derive(Debug, Default)]
+struct Paths {
+    tree: matchit::Router<usize>,
+    known: HashMap<String, usize>,
+    candidates: Vec<Vec<usize>>,
+}
+
+impl Router {
+    /// A router for these routes; whatever is wrong is told with the place of its route.
+    pub(crate) fn new(conditions: Vec<Conditions>) -> Result<Self, Vec<(usize, BadTemplate)>> {
+        let mut router = Self::default();
+        let mut wrong = Vec::new();
+        for (index, of_route) in conditions.iter().enumerate() {
+            let any = [String::from("*")];
+            let hosts = if of_route.hosts.is_empty() {
+                &any[..]
+            } else {
+                &of_route.hosts
+            };
+            for host in hosts {
+                if let Err(bad) = router.paths(host).add(&of_route.path, index) {
+                    wrong.push((index, bad));
+                    break;
+                }
+            }
+        }
+        router
+            .wildcards
+            .sort_by_key(|(suffix, _)| std::cmp::Reverse(suffix.len()));
+        let weight = |index: &usize| {
+            let of_route = &conditions[*index];
+            let conditions = of_route.headers.len() * 2 + usize::from(!of_route.methods.is_empty());
+            std::cmp::Reverse(conditions)
+        };
+        let wildcards = router.wildcards.iter_mut().map(|(_, paths)| paths);
+        for paths in router
+            .exact
+            .values_mut()
+            .chain(wildcards)
+            .chain([&mut router.any])
+        {
+            // Stable: the order of the file decides among equals.
+            paths
+                .candidates
+                .iter_mut()
+                .for_each(|list| list.sort_by_key(weight));
+        }
+        router.conditions = conditions;
+        if wrong.is_empty() {
+            Ok(router)
+        } else {
+            Err(wrong)
+        }
+    }
+
+    fn paths(&mut self, host: &str) -> &mut Paths {
+        if host == "*" {
+            return &mut self.any;
+        }
+        let Some(suffix) = host.strip_prefix("*.") else {
+            return self.exact.entry(host.to_ascii_lowercase()).or_default();
+        };
+        let suffix = format!(".{}", suffix.to_ascii_lowercase());
+        let place = self
+            .wildcards
+            .iter()
+            .position(|(known, _)| *known == suffix);
+        let place = place.unwrap_or_else(|| {
+            self.wildcards.push((suffix, Paths::default()));
+            self.wildcards.len() - 1
+        });
+        &mut self.wildcards[place].1
+    }
+
+    /// The route of a request. `path` is in its normal form, `host` without the port.
+    pub(crate) fn find(
+        &self,
+        method: &Method,
+        host: &str,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> Found {
+        let lower;
+        let host = if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            lower = host.to_ascii_lowercase();
+            lower.as_str()
+        } else {
+            host
+        };
+        let of_host = self.exact.get(host);
+        let suffixes = self
+            .wildcards
+            .iter()
+            .filter(|(suffix, _)| host.ends_with(suffix.as_str()));
+        let levels = of_host
+            .into_iter()
+            .chain(suffixes.map(|(_, paths)| paths))
+            .chain([&self.any]);
+        let mut others: Vec<Method> = Vec::new();
+        for paths in levels {
+            let Ok(found) = paths.tree.at(path) else {
+                continue;
+            };
+            for index in &paths.candidates[*found.value] {
+                let conditions = &self.conditions[*index];
+                if conditions.hold(method, headers) {
+                    return Found::Route(*index);
+                }
+                let unseen = conditions.methods.iter().filter(|&known| known != method);
+                others.extend(unseen.cloned());
+            }
+        }
+        if others.is_empty() {
+            return Found::Nothing;
+        }
+        others.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        others.dedup();
+        Found::OtherMethods(others)
+    }
+}
+
+impl Paths {
+    fn add(&mut self, template: &str, index: usize) -> Result<(), BadTemplate> {
+        // What the captures are called makes no difference to where they are.
+        let (shape, _) = unnamed(template);
+        if let Some(place) = self.known.get(&shape) {
+            self.candidates[*place].push(index);
+            return Ok(());
+        }
+        let place = self.candidates.len();
+        self.tree
+            .insert(shape.as_str(), place)
+            .map_err(|error| match error {
+                matchit::InsertError::Conflict { with } => {
+                    BadTemplate::Conflict(template.to_owned(), with)
+                }
+                error => BadTemplate::Malformed(template.to_owned(), error.to_string()),
+            })?;
+        self.known.insert(shape, place);
+        self.candidates.push(vec![index]);
+        Ok(())
+    }
+}
+
+/// A template with its captures numbered, and their names in order.
+fn unnamed(template: &str) -> (String, Vec<String>) {
+    let mut shape = String::with_capacity(template.len());
+    let mut names = Vec::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        let Some((name, behind)) = after.split_once('}') else {
+            break;
+        };
+        let star = if name.starts_with('*') { "*" } else { "" };
+        shape.push_str(&format!("{before}{{{star}c{}}}", names.len()));
+        names.push(name.trim_start_matches('*').to_owned());
+        rest = behind;
+    }
+    shape.push_str(rest);
+    (shape, names)
+}
+
+/// A template by which the parts of a path are taken.
+#[derive(Debug)]
+pub(crate) struct Template {
+    tree: matchit::Router<()>,
+    names: Vec<String>,
+}
+
+impl Template {
+    /// Reads `/files/{id}/{*rest}`.
+    pub(crate) fn new(template: &str) -> Result<Self, BadTemplate> {
+        let (shape, names) = unnamed(template);
+        let mut tree = matchit::Router::new();
+        match tree.insert(shape, ()) {
+            Ok(()) => Ok(Self { tree, names }),
+            Err(error) => Err(BadTemplate::Malformed(
+                template.to_owned(),
+                error.to_string(),
+            )),
+        }
+    }
+
+    /// The names of its captures.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// What its captures hold in a path that it matches, in their order.
+    pub(crate) fn captures<'a>(&self, path: &'a str) -> Vec<&'a str> {
+        let found = self.tree.at(path);
+        found.map_or_else(
+            |_| Vec::new(),
+            |found| found.params.iter().map(|(_, value)| value).collect(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(path: &str) -> Conditions {
+        Conditions {
+            path: path.to_owned(),
+            ..Conditions::default()
+        }
+    }
+
+    fn router(routes: &[Conditions]) -> Router {
+        Router::new(routes.to_vec()).expect("templates that get on with each other")
+    }
+
+    fn get(router: &Router, host: &str, path: &str) -> Found {
+        router.find(&Method::GET, host, path, &HeaderMap::new())
+    }
+
+    #[test]
+    fn the_most_specific_path_wins_in_any_order() {
+        let router = router(&[
+            route("/{*rest}"),
+            route("/v1/products/{id}"),
+            route("/v1/products/featured"),
+        ]);
+        assert_eq!(get(&router, "", "/v1/products/featured"), Found::Route(2));
+        assert_eq!(get(&router, "", "/v1/products/17"), Found::Route(1));
+        assert_eq!(get(&router, "", "/v1/products/17/images"), Found::Route(0));
+        assert_eq!(get(&router, "", "/"), Found::Nothing);
+    }
+
+    #[test]
+    fn the_most_specific_host_wins_and_any_host_is_the_last_resort() {
+        let on = |host: &str, path: &str| Conditions {
+            hosts: vec![host.to_owned()],
+            ..route(path)
+        };
+        let router = router(&[
+            route("/a"),
+            on("*.example.com", "/a"),
+            on("*.eu.example.com", "/a"),
+            on("api.example.com", "/a"),
+            route("/b"),
+        ]);
+        assert_eq!(get(&router, "API.example.com", "/a"), Found::Route(3));
+        assert_eq!(get(&router, "x.example.com", "/a"), Found::Route(1));
+        assert_eq!(get(&router, "x.eu.example.com", "/a"), Found::Route(2));
+        assert_eq!(get(&router, "example.com", "/a"), Found::Route(0));
+        assert_eq!(get(&router, "api.example.com", "/b"), Found::Route(4));
+    }
+
+    #[test]
+    fn methods_and_headers_decide_among_routes_of_one_path() {
+        let beta = (HeaderName::from_static("x-beta"), Some(String::from("yes")));
+        let router = router(&[
+            Conditions {
+                methods: vec![Method::GET],
+                ..route("/a/{id}")
+            },
+            Conditions {
+                methods: vec![Method::GET],
+                headers: vec![beta],
+                ..route("/a/{key}")
+            },
+            Conditions {
+                methods: vec![Method::POST],
+                ..route("/a/{id}")
+            },
+        ]);
+        let mut headers = HeaderMap::new();
+        assert_eq!(
+            router.find(&Method::GET, "", "/a/1", &headers),
+            Found::Route(0)
+        );
+        headers.insert("x-beta", "no".parse().expect("valid"));
+        assert_eq!(
+            router.find(&Method::GET, "", "/a/1", &headers),
+            Found::Route(0)
+        );
+        headers.append("x-beta", "yes".parse().expect("valid"));
+        assert_eq!(
+            router.find(&Method::GET, "", "/a/1", &headers),
+            Found::Route(1)
+        );
+        assert_eq!(
+            router.find(&Method::POST, "", "/a/1", &headers),
+            Found::Route(2)
+        );
+        let others = Found::OtherMethods(vec![Method::GET, Method::POST]);
+        assert_eq!(router.find(&Method::PUT, "", "/a/1", &headers), others);
+    }
+
+    #[test]
+    fn what_cannot_be_told_apart_is_refused() {
+        let wrong = Router::new(vec![
+            route("/a/{id}"),
+            route("/a/x{id}"),
+            route("/b/{"),
+            route("c"),
+        ]);
+        let places: Vec<usize> = wrong
+            .expect_err("three of them")
+            .iter()
+            .map(|(at, _)| *at)
+            .collect();
+        assert_eq!(places, [2]);
+    }
+
+    #[test]
+    fn captures_keep_their_names() {
+        let template = Template::new("/a/{id}/{*rest}").expect("a template");
+        assert_eq!(template.names(), ["id", "rest"]);
+        assert_eq!(template.captures("/a/1/b/c"), ["1", "b/c"]);
+    }
+}

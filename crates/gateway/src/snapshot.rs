@@ -1,0 +1,158 @@
+//! Everything that a table of routes stands for, put together once: requests see either all of it
+//! or all of the next one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::HOST;
+use http::{HeaderMap, Method, Request, Response, Uri};
+use platform::http::route::RouteMetrics;
+use platform::metrics::{Metrics, RouteLabels};
+use wire::Body;
+
+use crate::forward::Forward;
+use crate::redirect::Redirect;
+use crate::router::{Found, Router};
+use crate::table::{self, Table, conditions};
+use crate::upstream::Upstream;
+
+/// What a table is made with, beside itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Surroundings {
+    /// Threads that serve requests.
+    pub(crate) workers: usize,
+    /// The longest deadline.
+    pub(crate) longest: Duration,
+    pub(crate) metrics: Metrics,
+}
+
+/// One state of the table.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshot {
+    router: Router,
+    routes: Vec<Arc<Route>>,
+    upstreams: BTreeMap<String, Arc<Upstream>>,
+}
+
+/// A route, ready to answer.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) definition: table::Route,
+    pub(crate) target: Target,
+    metrics: RouteMetrics,
+}
+
+/// What answers.
+#[derive(Debug)]
+pub(crate) enum Target {
+    Forward(Forward),
+    Redirect(Redirect),
+}
+
+impl Snapshot {
+    /// Puts a checked table together. Upstreams that are as they were in `before` go on with their
+    /// connections and what they know.
+    pub(crate) fn new(table: &Table, before: &Self, around: &Surroundings) -> Self {
+        let upstreams = table.upstreams.iter().map(|(name, definition)| {
+            let definition = definition.get_ref();
+            let kept = before
+                .upstreams
+                .get(name)
+                .filter(|known| known.definition == *definition);
+            let make = || Arc::new(Upstream::new(name, definition, around.workers));
+            (name.clone(), kept.cloned().unwrap_or_else(make))
+        });
+        let upstreams: BTreeMap<String, Arc<Upstream>> = upstreams.collect();
+        let find = |name: &str| upstreams.get(name).cloned();
+        let mut rules = Vec::new();
+        let mut routes = Vec::new();
+        for definition in table.routes.iter().map(toml::Spanned::get_ref) {
+            let forward = || Forward::new(definition, around.longest, find).map(Target::Forward);
+            let redirect = Redirect::new(definition).map(Target::Redirect);
+            // A checked route has one of them.
+            let Some(target) = redirect.or_else(forward) else {
+                continue;
+            };
+            rules.push(conditions(definition));
+            let labels = RouteLabels {
+                role: "gateway",
+                route: definition.name.clone(),
+                method: String::from("*"),
+            };
+            routes.push(Arc::new(Route {
+                definition: definition.clone(),
+                target,
+                metrics: RouteMetrics::new(labels, &around.metrics),
+            }));
+        }
+        Self {
+            // A checked table has no paths that conflict.
+            router: Router::new(rules).unwrap_or_default(),
+            routes,
+            upstreams,
+        }
+    }
+
+    /// The route of a request whose path is in its normal form.
+    pub(crate) fn find(&self, asked: &Asked<'_>) -> Result<&Arc<Route>, Found> {
+        match self
+            .router
+            .find(asked.method, asked.host(), asked.uri.path(), asked.headers)
+        {
+            Found::Route(index) => self.routes.get(index).ok_or(Found::Nothing),
+            other => Err(other),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.routes.is_empty()
+    }
+
+    pub(crate) fn routes(&self) -> &[Arc<Route>] {
+        &self.routes
+    }
+
+    pub(crate) fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
+        self.upstreams.values()
+    }
+}
+
+/// What decides about the route of a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) uri: &'a Uri,
+    pub(crate) headers: &'a HeaderMap,
+}
+
+impl<'a> Asked<'a> {
+    /// The host that is asked for, without its port.
+    fn host(&self) -> &'a str {
+        if let Some(host) = self.uri.host() {
+            return host;
+        }
+        let named = self
+            .headers
+            .get(HOST)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        match named.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => host,
+            _ => named,
+        }
+    }
+}
+
+impl Route {
+    /// Answers a request, and measures it.
+    pub(crate) async fn call(&self, request: Request<Body>) -> Response<Body> {
+        let measured = self.metrics.begin();
+        let response = match &self.target {
+            Target::Forward(forward) => forward.call(request).await,
+            Target::Redirect(redirect) => redirect.call(&request),
+        };
+        measured.answered(response.status().as_u16(), 0);
+        response
+    }
+}

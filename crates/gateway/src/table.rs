@@ -1,0 +1,297 @@
+//! The table of routes and upstreams, as a file says it.
+//!
+//! ```toml
+//! [gateway.upstream.catalogue]
+//! servers = ["http://10.0.0.1:8000", "http://10.0.0.2:8000"]
+//!
+//! [[gateway.route]]
+//! name = "catalogue"
+//! path = "/catalogue/{*rest}"
+//! upstream = "catalogue"
+//! rewrite = "/{rest}"
+//! ```
+//!
+//! Every key is strict, and everything that is wrong is told at once, with its line.
+
+mod check;
+mod units;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+pub(crate) use self::check::{conditions, server};
+use self::units::Percent;
+
+/// Everything that the file says.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Table {
+    /// In the order of the file.
+    #[serde(default, rename = "route")]
+    pub(crate) routes: Vec<Spanned<Route>>,
+    /// By their names.
+    #[serde(default, rename = "upstream")]
+    pub(crate) upstreams: BTreeMap<String, Spanned<Upstream>>,
+}
+
+/// `[[gateway.route]]`: which requests, and where to.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Route {
+    /// In metrics, logs and `explain`.
+    pub(crate) name: String,
+    /// `api.example.com` or `*.example.com`; none for any.
+    #[serde(default)]
+    pub(crate) hosts: Vec<String>,
+    /// `/v1/products/{id}`, `/files/{*path}`.
+    pub(crate) path: String,
+    /// None for any.
+    #[serde(default)]
+    pub(crate) methods: Vec<String>,
+    /// Fields that a request must have: the value, or `*` for any.
+    #[serde(default)]
+    pub(crate) headers: BTreeMap<String, String>,
+    /// The upstream that answers.
+    #[serde(default)]
+    pub(crate) upstream: Option<String>,
+    /// Several, each with its share: `{ stable = 95, canary = 5 }`.
+    #[serde(default)]
+    pub(crate) upstreams: BTreeMap<String, u32>,
+    /// Sends the client elsewhere.
+    #[serde(default)]
+    pub(crate) redirect: Option<Redirect>,
+    /// The path that the upstream sees, from the captures of `path`: `/{rest}`.
+    #[serde(default)]
+    pub(crate) rewrite: Option<String>,
+    /// Whether the upstream sees the `Host` of the client, or its own.
+    #[serde(default)]
+    pub(crate) keep_host: bool,
+    /// How long the upstream may take for the head of its answer, all tries together; at most
+    /// `http.deadline`.
+    #[serde(default, deserialize_with = "units::duration")]
+    pub(crate) deadline: Option<Duration>,
+    /// How often a request is sent again; only what does no harm when repeated.
+    #[serde(default = "one")]
+    pub(crate) retries: u8,
+}
+
+/// Sends the client elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Redirect {
+    /// A path or a URL, with the captures of the route and `{query}`.
+    pub(crate) to: String,
+    /// 301, 302, 303, 307 or 308.
+    #[serde(default = "permanent")]
+    pub(crate) status: u16,
+}
+
+/// `[gateway.upstream.NAME]`: servers that are all alike.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Upstream {
+    /// Their URLs.
+    #[serde(default)]
+    pub(crate) servers: Vec<String>,
+    /// A URL whose name is looked up again and again: each address is a server.
+    #[serde(default)]
+    pub(crate) dns: Option<String>,
+    /// A file with one URL on each line, read again when it changes.
+    #[serde(default)]
+    pub(crate) file: Option<PathBuf>,
+    /// How often `dns` and `file` are looked at.
+    #[serde(default = "ten_seconds", deserialize_with = "units::some_duration")]
+    pub(crate) refresh: Duration,
+    /// Whether they speak HTTP/2 without having agreed on it (gRPC over plain TCP).
+    #[serde(default)]
+    pub(crate) http2: bool,
+    /// How long opening a connection may take.
+    #[serde(default = "one_second", deserialize_with = "units::some_duration")]
+    pub(crate) connect_timeout: Duration,
+    /// How long a connection is kept that nobody uses; less than the servers keep it.
+    #[serde(default = "fifty_seconds", deserialize_with = "units::some_duration")]
+    pub(crate) idle_timeout: Duration,
+    /// Connections that each worker keeps to each server while nobody uses them.
+    #[serde(default = "idle")]
+    pub(crate) idle: usize,
+    /// Requests that may be on their way at once; more are refused with 503.
+    #[serde(default = "requests")]
+    pub(crate) concurrency: u32,
+    /// Asks each server how it is.
+    #[serde(default)]
+    pub(crate) health: Option<Health>,
+    /// Leaves out servers that fail.
+    #[serde(default)]
+    pub(crate) ejection: Ejection,
+    /// How many requests may be sent again, in per cent of all.
+    #[serde(default)]
+    pub(crate) retry_budget: Percent,
+    /// A server that is new, or back, gets its full share only after this time.
+    #[serde(default, deserialize_with = "units::some_duration")]
+    pub(crate) slow_start: Duration,
+}
+
+/// Active health checks.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Health {
+    /// What is asked for; 2xx is well.
+    pub(crate) path: String,
+    /// How often.
+    #[serde(default = "two_seconds", deserialize_with = "units::some_duration")]
+    pub(crate) interval: Duration,
+    /// How long an answer may take.
+    #[serde(default = "one_second", deserialize_with = "units::some_duration")]
+    pub(crate) timeout: Duration,
+    /// Good answers in a row that bring a server back.
+    #[serde(default = "two")]
+    pub(crate) healthy: u32,
+    /// Bad ones that take it out.
+    #[serde(default = "three")]
+    pub(crate) unhealthy: u32,
+}
+
+/// Outlier ejection, a circuit breaker for each server.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Ejection {
+    /// Failures in a row (no connection, no answer, 502, 503, 504) that eject a server; 0 for never.
+    pub(crate) failures: u32,
+    /// For how long at first; each further time twice as long, up to 5 minutes. The first request
+    /// after that decides whether it is back.
+    #[serde(rename = "for", deserialize_with = "units::some_duration")]
+    pub(crate) duration: Duration,
+}
+
+impl Default for Ejection {
+    fn default() -> Self {
+        Self {
+            failures: 5,
+            duration: Duration::from_secs(5),
+        }
+    }
+}
+
+const fn one() -> u8 {
+    1
+}
+const fn two() -> u32 {
+    2
+}
+const fn three() -> u32 {
+    3
+}
+const fn permanent() -> u16 {
+    308
+}
+const fn idle() -> usize {
+    128
+}
+const fn requests() -> u32 {
+    10_000
+}
+const fn one_second() -> Duration {
+    Duration::from_secs(1)
+}
+const fn two_seconds() -> Duration {
+    Duration::from_secs(2)
+}
+const fn ten_seconds() -> Duration {
+    Duration::from_secs(10)
+}
+const fn fifty_seconds() -> Duration {
+    Duration::from_secs(50)
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableError {
+    /// The line that it is about.
+    pub line: Option<usize>,
+    /// What is wrong, and what would be right.
+    pub problem: String,
+}
+
+/// Everything that is wrong with a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableErrors {
+    /// Which file.
+    pub file: PathBuf,
+    /// In the order of their lines.
+    pub errors: Vec<TableError>,
+}
+
+impl fmt::Display for TableErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, TableError { line, problem }) in self.errors.iter().enumerate() {
+            if number > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{}", self.file.display())?;
+            if let Some(line) = line {
+                write!(f, ":{line}")?;
+            }
+            write!(f, ": {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for TableErrors {}
+
+/// What is wrong, and where in the text.
+type Finding = (Option<Range<usize>>, String);
+
+impl Table {
+    /// Reads and checks a file.
+    pub(crate) fn read(file: &Path) -> Result<Self, TableErrors> {
+        match std::fs::read_to_string(file) {
+            Ok(text) => Self::parse(&text, file),
+            Err(error) => Err(TableErrors {
+                file: file.to_owned(),
+                errors: vec![TableError {
+                    line: None,
+                    problem: format!("the table of routes cannot be read: {error}"),
+                }],
+            }),
+        }
+    }
+
+    /// Reads and checks a text; `file` is for the errors.
+    pub(crate) fn parse(text: &str, file: &Path) -> Result<Self, TableErrors> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct File {
+            #[serde(default)]
+            gateway: Table,
+        }
+        let findings: Vec<Finding> = match toml::from_str::<File>(text) {
+            Ok(File { gateway }) => {
+                let findings = check::findings(&gateway);
+                if findings.is_empty() {
+                    return Ok(gateway);
+                }
+                findings
+            }
+            Err(error) => vec![(error.span(), error.message().to_owned())],
+        };
+        let line =
+            |span: Range<usize>| text[..span.start.min(text.len())].matches('\n').count() + 1;
+        let errors = findings.into_iter().map(|(span, problem)| TableError {
+            line: span.map(line),
+            problem,
+        });
+        let mut errors: Vec<TableError> = errors.collect();
+        errors.sort_by_key(|error| error.line);
+        Err(TableErrors {
+            file: file.to_owned(),
+            errors,
+        })
+    }
+}

@@ -1,0 +1,214 @@
+//! What a table must be beyond its form.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use http::{HeaderName, Method, Uri};
+
+use super::{Finding, Route, Table, Upstream};
+use crate::router::{Conditions, Router, Template};
+use crate::template::Text;
+
+/// All that is wrong.
+pub(super) fn findings(table: &Table) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut names: BTreeMap<&str, usize> = BTreeMap::new();
+    for (number, route) in table.routes.iter().enumerate() {
+        let (span, route) = (route.span(), route.get_ref());
+        let mut wrong = |problem: String| findings.push((Some(span.clone()), problem));
+        if !is_name(&route.name) {
+            let name = &route.name;
+            wrong(format!("`{name}` is no name: use a-z, 0-9 and `-`"));
+        }
+        if names.insert(&route.name, number).is_some() {
+            wrong(format!("there are two routes called `{}`", route.name));
+        }
+        route_problems(route, table, &mut wrong);
+    }
+    for (name, upstream) in &table.upstreams {
+        let (span, upstream) = (upstream.span(), upstream.get_ref());
+        let mut wrong = |problem: String| findings.push((Some(span.clone()), problem));
+        if !is_name(name) {
+            wrong(format!("`{name}` is no name: use a-z, 0-9 and `-`"));
+        }
+        upstream_problems(upstream, &mut wrong);
+    }
+    findings.extend(paths(table));
+    findings
+}
+
+fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=64).contains(&text.len()) && text.bytes().all(plain)
+}
+
+fn route_problems(route: &Route, table: &Table, wrong: &mut impl FnMut(String)) {
+    for host in &route.hosts {
+        let name = host.strip_prefix("*.").unwrap_or(host);
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
+        if name.is_empty() || !name.bytes().all(plain) {
+            wrong(format!(
+                "`{host}` is no host: `api.example.com` or `*.example.com`, no port"
+            ));
+        }
+    }
+    for method in &route.methods {
+        if Method::from_bytes(method.as_bytes()).is_err() || method.to_ascii_uppercase() != *method
+        {
+            wrong(format!(
+                "`{method}` is no method; they are written in capitals"
+            ));
+        }
+    }
+    for name in route.headers.keys() {
+        if HeaderName::from_bytes(name.as_bytes()).is_err() {
+            wrong(format!("`{name}` is no name of a header"));
+        }
+    }
+    let targets = [
+        route.upstream.is_some(),
+        !route.upstreams.is_empty(),
+        route.redirect.is_some(),
+    ];
+    if targets.into_iter().filter(|target| *target).count() != 1 {
+        wrong(String::from(
+            "a route has one of `upstream`, `upstreams` and `redirect`",
+        ));
+    }
+    let named = route.upstream.iter().chain(route.upstreams.keys());
+    for name in named.filter(|name| !table.upstreams.contains_key(*name)) {
+        let known: Vec<_> = table.upstreams.keys().map(String::as_str).collect();
+        let known = known.join(", ");
+        wrong(format!("there is no upstream `{name}`; there are: {known}"));
+    }
+    if !route.upstreams.is_empty() && route.upstreams.values().all(|share| *share == 0) {
+        wrong(String::from("one of `upstreams` needs a share above 0"));
+    }
+    texts(route, wrong);
+}
+
+/// The texts with captures in them.
+fn texts(route: &Route, wrong: &mut impl FnMut(String)) {
+    // Whether the path itself is a template is looked at where all paths are.
+    let Ok(path) = Template::new(&route.path) else {
+        return;
+    };
+    let captures: BTreeSet<&str> = path.names().iter().map(String::as_str).collect();
+    let check = |text: &str, extra: &[&str]| -> Result<(), String> {
+        let text = Text::new(text)?;
+        let known = |name: &&str| captures.contains(name) || extra.contains(name);
+        match text.names().find(|name| !known(name)) {
+            Some(name) => Err(format!("`{{{name}}}` is no capture of `{}`", route.path)),
+            None => Ok(()),
+        }
+    };
+    if let Some(rewrite) = &route.rewrite {
+        if !rewrite.starts_with('/') {
+            wrong(String::from("`rewrite` begins with `/`"));
+        }
+        if let Err(problem) = check(rewrite, &[]) {
+            wrong(format!("rewrite: {problem}"));
+        }
+    }
+    if let Some(redirect) = &route.redirect {
+        if !matches!(redirect.status, 301 | 302 | 303 | 307 | 308) {
+            wrong(format!(
+                "{} is no status of a redirect: 301, 302, 303, 307, 308",
+                redirect.status
+            ));
+        }
+        if let Err(problem) = check(&redirect.to, &["query"]) {
+            wrong(format!("redirect: {problem}"));
+        }
+    }
+}
+
+fn upstream_problems(upstream: &Upstream, wrong: &mut impl FnMut(String)) {
+    let sources = [
+        !upstream.servers.is_empty(),
+        upstream.dns.is_some(),
+        upstream.file.is_some(),
+    ];
+    if sources.into_iter().filter(|source| *source).count() != 1 {
+        wrong(String::from(
+            "an upstream has one of `servers`, `dns` and `file`",
+        ));
+    }
+    for url in upstream.servers.iter().chain(&upstream.dns) {
+        if let Err(problem) = server(url) {
+            wrong(problem);
+        }
+    }
+    if upstream
+        .dns
+        .as_ref()
+        .is_some_and(|url| url.starts_with("https:"))
+    {
+        wrong(String::from(
+            "`dns` finds addresses, which have no certificates: name https servers in `servers`",
+        ));
+    }
+    if upstream.concurrency == 0 {
+        wrong(String::from("`concurrency` of 0 would refuse everything"));
+    }
+    let health = upstream.health.as_ref();
+    if health
+        .is_some_and(|health| health.path.parse::<Uri>().is_err() || !health.path.starts_with('/'))
+    {
+        wrong(String::from("`health.path` is a path, such as \"/health\""));
+    }
+    if health.is_some_and(|health| health.interval.is_zero()) || upstream.refresh.is_zero() {
+        wrong(String::from("an interval of 0 would never rest"));
+    }
+}
+
+/// Reads the URL of a server: a scheme and an authority, nothing else.
+pub(crate) fn server(url: &str) -> Result<Uri, String> {
+    let wrong = || format!("`{url}` is no server: write \"http://HOST:PORT\" or \"https://HOST\"");
+    let uri: Uri = url.parse().map_err(|_| wrong())?;
+    let plain = uri.path() == "/" && uri.query().is_none();
+    let known = matches!(uri.scheme_str(), Some("http" | "https"));
+    let host = uri.host().is_some_and(|host| !host.is_empty());
+    let user = uri
+        .authority()
+        .is_some_and(|authority| authority.as_str().contains('@'));
+    if plain && known && host && !user {
+        Ok(uri)
+    } else {
+        Err(wrong())
+    }
+}
+
+/// Whether all paths can stand beside each other.
+fn paths(table: &Table) -> Vec<Finding> {
+    let conditions = table.routes.iter().map(|route| conditions(route.get_ref()));
+    let span =
+        |at: usize| -> Option<Range<usize>> { table.routes.get(at).map(|route| route.span()) };
+    match Router::new(conditions.collect()) {
+        Ok(_) => Vec::new(),
+        Err(wrong) => {
+            let findings = wrong
+                .into_iter()
+                .map(|(at, bad)| (span(at), bad.to_string()));
+            findings.collect()
+        }
+    }
+}
+
+/// The conditions of a route, without those that are wrong.
+pub(crate) fn conditions(route: &Route) -> Conditions {
+    let methods = route
+        .methods
+        .iter()
+        .filter_map(|method| method.parse().ok());
+    let headers = route.headers.iter().filter_map(|(name, value)| {
+        let wanted = (value != "*").then(|| value.clone());
+        Some((name.parse().ok()?, wanted))
+    });
+    Conditions {
+        hosts: route.hosts.clone(),
+        path: route.path.clone(),
+        methods: methods.collect(),
+        headers: headers.collect(),
+    }
+}

@@ -1,0 +1,196 @@
+//! One server of an upstream.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http::HeaderValue;
+use parking_lot::Mutex;
+use wire::client::{Pool, Settings};
+
+use super::balance::Load;
+use super::connect::Dial;
+use super::field;
+use super::standing::Standing;
+use crate::table::{self, Health};
+
+/// One server: its connections, its load, its standing.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) url: String,
+    /// Its authority, as the `Host` of requests.
+    pub(super) host: HeaderValue,
+    /// One for each worker: a connection stays on the thread that has opened it.
+    pools: Vec<Pool>,
+    /// For checks, which run on no worker.
+    pub(super) probes: Pool,
+    pub(super) probing: AtomicBool,
+    load: Load,
+    standing: Mutex<Standing>,
+    /// Whether the standing is such that nobody needs to look at it.
+    plain: AtomicBool,
+}
+
+/// How a server is.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct MemberState {
+    pub(crate) url: String,
+    /// What the checks say.
+    pub(crate) healthy: bool,
+    /// Whether it is left out because it has failed.
+    pub(crate) ejected: bool,
+    pub(crate) in_flight: u32,
+    /// The moving average, in microseconds.
+    pub(crate) latency_us: u64,
+    pub(crate) idle_connections: usize,
+}
+
+/// How a try has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Answered,
+    Failed,
+    /// Through no fault of the server.
+    Unknown,
+}
+
+impl Member {
+    pub(super) fn new(
+        url: &str,
+        definition: &table::Upstream,
+        workers: usize,
+        now: u64,
+    ) -> Result<Self, String> {
+        let dial = Dial::new(url, definition)?;
+        let host = field(&dial.authority)?;
+        let dial: std::sync::Arc<Dial> = std::sync::Arc::new(dial);
+        let settings = Settings {
+            idle: definition.idle,
+            idle_timeout: definition.idle_timeout,
+            http2: definition.http2,
+            ..Settings::default()
+        };
+        let pool = || Pool::new(dial.clone(), settings.clone());
+        Ok(Self {
+            url: url.to_owned(),
+            host,
+            pools: (0..workers.max(1)).map(|_| pool()).collect(),
+            probes: pool(),
+            probing: AtomicBool::new(false),
+            load: Load::default(),
+            standing: Mutex::new(Standing::new(now)),
+            plain: AtomicBool::new(true),
+        })
+    }
+
+    /// The connections of the worker that asks.
+    pub(super) fn pool(&self) -> &Pool {
+        &self.pools[wire::workers::index() % self.pools.len()]
+    }
+
+    pub(super) fn is_usable(&self, now: u64) -> bool {
+        self.plain.load(Ordering::Relaxed) || self.standing.lock().is_usable(now)
+    }
+
+    pub(super) fn claim(&self, now: u64, definition: &table::Upstream) -> bool {
+        self.plain.load(Ordering::Relaxed) || self.standing.lock().claim(now, &definition.ejection)
+    }
+
+    pub(super) fn cost(&self, now: u64, slow_start: Duration) -> u64 {
+        if slow_start.is_zero() {
+            return self.load.cost(now);
+        }
+        let handicap = self.standing.lock().handicap(now, slow_start);
+        self.load.cost(now).saturating_mul(handicap)
+    }
+
+    /// Begins a try.
+    pub(super) fn attempt(&self, now: u64) -> Attempt<'_> {
+        self.load.begin();
+        Attempt {
+            member: self,
+            begun: now,
+        }
+    }
+
+    fn failed(&self, now: u64, definition: &table::Upstream) {
+        let mut standing = self.standing.lock();
+        self.plain.store(false, Ordering::Relaxed);
+        if standing.failed(now, &definition.ejection) {
+            drop(standing);
+            tracing::warn!(server = %self.url, "a server fails and is left out for a while");
+        }
+    }
+
+    fn answered(&self, now: u64) {
+        if !self.plain.load(Ordering::Relaxed) {
+            let mut standing = self.standing.lock();
+            standing.answered(now);
+            self.plain.store(standing.is_well(), Ordering::Relaxed);
+        }
+    }
+
+    /// Notes what a check has found.
+    pub(super) fn checked(&self, good: bool, now: u64, rule: &Health) {
+        let mut standing = self.standing.lock();
+        if standing.checked(good, now, rule) {
+            self.plain.store(false, Ordering::Relaxed);
+            drop(standing);
+            tracing::warn!(server = %self.url, healthy = good, "a server changes its state");
+        }
+    }
+
+    /// It belongs to the upstream no more: connections that nobody uses are closed.
+    pub(super) fn leave(&self) {
+        self.pools
+            .iter()
+            .chain([&self.probes])
+            .for_each(Pool::clear);
+    }
+
+    /// Closes connections that nobody has used for long.
+    pub(super) fn sweep(&self) {
+        self.pools
+            .iter()
+            .chain([&self.probes])
+            .for_each(Pool::sweep);
+    }
+
+    pub(super) fn state(&self, now: u64) -> MemberState {
+        let standing = self.standing.lock();
+        MemberState {
+            url: self.url.clone(),
+            healthy: standing.is_well(),
+            ejected: standing.is_well() && !standing.is_usable(now),
+            in_flight: self.load.in_flight(),
+            latency_us: self.load.latency(),
+            idle_connections: self.pools.iter().map(Pool::idle).sum(),
+        }
+    }
+}
+
+/// A try that is under way.
+pub(super) struct Attempt<'a> {
+    member: &'a Member,
+    begun: u64,
+}
+
+impl Attempt<'_> {
+    pub(super) fn ended(self, outcome: Outcome, now: u64, definition: &table::Upstream) {
+        match outcome {
+            Outcome::Answered => {
+                self.member
+                    .load
+                    .observe(now.saturating_sub(self.begun), now);
+                self.member.answered(now);
+            }
+            Outcome::Failed => self.member.failed(now, definition),
+            Outcome::Unknown => {}
+        }
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        self.member.load.end();
+    }
+}

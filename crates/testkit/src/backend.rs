@@ -1,0 +1,146 @@
+//! A server that is none of ours, for the gateway to lead to.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use wire::server::{self, Connection, Protocol, Settings};
+use wire::{Body, Stream};
+
+/// Answers every request with a JSON document that tells what it has seen: `server`, `method`,
+/// `target`, `headers` (by name), `body`. Stops listening, and closes what is open, when dropped.
+#[derive(Debug)]
+pub struct Backend {
+    address: SocketAddr,
+    state: Arc<State>,
+    /// Open connections end with their running request.
+    drain: CancellationToken,
+    /// Nobody listens any more.
+    closed: CancellationToken,
+}
+
+#[derive(Debug)]
+struct State {
+    name: String,
+    status: AtomicU16,
+    requests: AtomicUsize,
+}
+
+impl Backend {
+    /// Starts a server on a free port.
+    pub async fn start(name: &str) -> Self {
+        Self::start_at(name, ([127, 0, 0, 1], 0).into()).await
+    }
+
+    /// Starts one where another one was.
+    pub async fn start_at(name: &str, address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).await.expect("a free port");
+        let backend = Self {
+            address: listener.local_addr().expect("bound"),
+            state: Arc::new(State {
+                name: name.to_owned(),
+                status: AtomicU16::new(200),
+                requests: AtomicUsize::new(0),
+            }),
+            drain: CancellationToken::new(),
+            closed: CancellationToken::new(),
+        };
+        let (state, drain) = (backend.state.clone(), backend.drain.clone());
+        let closed = backend.closed.clone();
+        #[expect(clippy::disallowed_methods, reason = "ends with the test's backend")]
+        tokio::spawn(async move {
+            loop {
+                let accepted = tokio::select! {
+                    () = closed.cancelled() => return,
+                    accepted = listener.accept() => accepted,
+                };
+                let Ok((stream, peer)) = accepted else { return };
+                let serving = serve(stream, peer, state.clone(), drain.clone());
+                tokio::spawn(serving);
+            }
+        });
+        backend
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where it is, as a URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// From now on every answer has this status.
+    pub fn answers_with(&self, status: u16) {
+        self.state.status.store(status, Ordering::SeqCst);
+    }
+
+    /// How many requests it has had.
+    pub fn requests(&self) -> usize {
+        self.state.requests.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        self.closed.cancel();
+        self.drain.cancel();
+    }
+}
+
+async fn serve(stream: TcpStream, peer: SocketAddr, state: Arc<State>, drain: CancellationToken) {
+    let connection = Connection {
+        peer,
+        encrypted: false,
+    };
+    let answers = tower::service_fn(move |request| answer(state.clone(), request));
+    let settings = Arc::new(Settings::default());
+    server::serve(
+        Stream::tcp(stream),
+        Protocol::Unknown,
+        connection,
+        answers,
+        settings,
+        drain,
+    )
+    .await;
+}
+
+async fn answer(state: Arc<State>, request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    state.requests.fetch_add(1, Ordering::SeqCst);
+    let (parts, body) = request.into_parts();
+    let body = body
+        .collect()
+        .await
+        .map(|body| body.to_bytes())
+        .unwrap_or_default();
+    let headers: BTreeMap<&str, &str> = parts
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.to_str().unwrap_or("?")))
+        .collect();
+    let seen: Value = json!({
+        "server": state.name,
+        "method": parts.method.as_str(),
+        "target": parts.uri.to_string(),
+        "headers": headers,
+        "body": String::from_utf8_lossy(&body),
+    });
+    let mut response = Response::new(Body::full(seen.to_string()));
+    let status = state.status.load(Ordering::SeqCst);
+    *response.status_mut() = StatusCode::from_u16(status).expect("a status");
+    let json = http::HeaderValue::from_static("application/json");
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, json);
+    Ok(response)
+}
