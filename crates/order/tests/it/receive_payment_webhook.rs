@@ -3,7 +3,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use contracts::order::OrderId;
 use kernel::Sources;
+use platform::sql;
+use rialto::Role;
 use ring::hmac;
 use serde_json::{Value, json};
 use testkit::{Answer, TestShop};
@@ -122,6 +125,62 @@ async fn a_webhook_for_an_order_that_is_placed_changes_nothing() {
     }
     assert_eq!(state(&shop, &order).await, "placed");
     assert_eq!(book(&shop, &order).await, ["authorised"]);
+}
+
+#[tokio::test]
+async fn webhooks_while_the_order_is_being_placed_change_nothing() {
+    let shop = shop().await;
+    let mug = shop.product("mug").stock(50).create().await;
+    let mut during = 0;
+    for round in 1..=20 {
+        let ada = shop.guest("ada@example.com");
+        let mut placing = std::pin::pin!(ada.buys(&mug, 1));
+        let telling = async {
+            let mut early = 0;
+            loop {
+                // The provider is as fast as we are: it tells as soon as there is an order.
+                if let Some(order) = youngest_pending(&shop).await {
+                    webhook(&shop, "payment.authorised", &order)
+                        .await
+                        .expect(204);
+                    early += 1;
+                }
+                tokio::task::yield_now().await;
+                if early == 5 {
+                    return early;
+                }
+            }
+        };
+        let mut telling = std::pin::pin!(telling);
+        let answer = tokio::select! {
+            answer = &mut placing => answer,
+            early = &mut telling => {
+                during += early;
+                placing.await
+            }
+        };
+        let order = answer.expect(201);
+        webhook(&shop, "payment.authorised", &order)
+            .await
+            .expect(204);
+        shop.settle().await;
+        assert_eq!(state(&shop, &order).await, "placed");
+        assert_eq!(book(&shop, &order).await, ["authorised"]);
+        assert_eq!(available(&shop, &mug).await, 50 - round);
+    }
+    // How many came in time depends on the machine; none of them may matter.
+    assert!(during <= 100);
+}
+
+/// The order that waits for its payment, if there is one.
+async fn youngest_pending(shop: &TestShop) -> Option<Value> {
+    let tx = shop.db(Role::Order).read().await.expect("reads");
+    let statement = sql!("SELECT id FROM orders WHERE state = 'pending' LIMIT 1");
+    let found = tx
+        .one::<(OrderId,)>(statement, &[])
+        .await
+        .expect("a statement");
+    found.map(|(id,)| json!({"id": id}))
 }
 
 #[tokio::test]
