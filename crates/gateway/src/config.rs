@@ -1,10 +1,11 @@
 //! Settings of the gateway.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use platform::config::Section;
+
+use crate::table::Source;
 
 /// The section `gateway` of the configuration.
 #[derive(Debug, Clone)]
@@ -25,8 +26,8 @@ pub struct Config {
     pub rate_window: Duration,
     /// Requests that may come in a burst on top.
     pub rate_burst: u32,
-    /// A file with routes to other servers, `[[gateway.route]]`.
-    pub routes: Option<PathBuf>,
+    /// Routes beside those of the shop.
+    pub routes: Option<Source>,
     /// Reverse proxies in front.
     pub trusted_proxies: usize,
 }
@@ -46,7 +47,9 @@ impl Config {
             rate_limit: section.parse("rate_limit"),
             rate_window: section.duration("rate_window"),
             rate_burst: section.parse("rate_burst"),
-            routes: section.optional("routes"),
+            routes: section
+                .optional::<String>("routes")
+                .map(|text| Source::new(&text)),
             trusted_proxies: section.parse("trusted_proxies"),
         }
     }

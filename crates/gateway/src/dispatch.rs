@@ -20,7 +20,7 @@ use crate::live::Live;
 use crate::path::normalise;
 use crate::router::Found;
 use crate::shop::Shop;
-use crate::snapshot::{Asked, Route};
+use crate::snapshot::{Asked, Route, Target};
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -69,7 +69,27 @@ impl Service<Request<Body>> for Dispatch {
 impl Inner {
     async fn lead(&self, mut request: Request<Body>) -> Response<Body> {
         match self.route(&mut request) {
-            Ok(Answers::Route(route)) => route.call(request).await,
+            Ok(Answers::Route(route)) => {
+                let ask = |request| -> BoxFuture<'_, _> { Box::pin(self.part(request)) };
+                route.call(request, &ask).await
+            }
+            Ok(Answers::Shop) => self.shop.call(request).await,
+            Ok(Answers::OtherMethods(methods)) => method_not_allowed(&methods),
+            Err(problem) => refuse(problem),
+        }
+    }
+
+    /// Answers the request for a part of an answer: as any other, but not put together again.
+    async fn part(&self, mut request: Request<Body>) -> Response<Body> {
+        match self.route(&mut request) {
+            Ok(Answers::Route(route)) => match &route.target {
+                Target::Compose(_) => {
+                    let detail = "a part of an answer cannot be put together itself";
+                    refuse(Problem::new(Kind::NotFound, codes::NO_ROUTE, detail))
+                }
+                Target::Forward(forward) => forward.call(request).await,
+                Target::Redirect(redirect) => redirect.call(&request),
+            },
             Ok(Answers::Shop) => self.shop.call(request).await,
             Ok(Answers::OtherMethods(methods)) => method_not_allowed(&methods),
             Err(problem) => refuse(problem),

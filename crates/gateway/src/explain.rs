@@ -1,7 +1,6 @@
 //! What would become of a request, without sending it.
 
 use std::fmt;
-use std::path::Path;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, Uri};
@@ -13,7 +12,7 @@ use crate::path::normalise;
 use crate::router::Found;
 use crate::shop::paths;
 use crate::snapshot::{Asked, Snapshot, Surroundings, Target};
-use crate::table::Table;
+use crate::table::{Source, Table};
 use crate::{TableErrors, forward};
 
 /// A table to ask about.
@@ -48,6 +47,13 @@ pub enum Explanation {
         servers: Vec<String>,
         /// What they see.
         target: String,
+    },
+    /// An answer that is put together.
+    Compose {
+        /// The route.
+        route: String,
+        /// Its parts, and what is asked for.
+        parts: Vec<(String, String)>,
     },
     /// A route of the table sends the client elsewhere.
     Redirect {
@@ -85,8 +91,8 @@ pub enum Explanation {
 
 impl Explainer {
     /// Reads a table, or takes none; `shop` are the routes behind it.
-    pub fn new(file: Option<&Path>, shop: Vec<RouteInfo>) -> Result<Self, TableErrors> {
-        let table = file.map(Table::read).transpose()?.unwrap_or_default();
+    pub fn new(source: Option<&Source>, shop: Vec<RouteInfo>) -> Result<Self, TableErrors> {
+        let table = source.map(Table::read).transpose()?.unwrap_or_default();
         let around = Surroundings {
             workers: 1,
             longest: Duration::from_secs(10),
@@ -131,17 +137,22 @@ impl Explainer {
     }
 
     fn of_route(&self, route: &crate::snapshot::Route, target: &Uri) -> Explanation {
-        let name = route.definition.name.clone();
+        let name = route.name.clone();
         match &route.target {
             Target::Redirect(redirect) => Explanation::Redirect {
                 route: name,
-                status: route
-                    .definition
-                    .redirect
-                    .as_ref()
-                    .map_or(308, |to| to.status),
+                status: redirect.status(),
                 location: redirect.location(target.path(), target.query()),
             },
+            Target::Compose(compose) => {
+                let parts = compose.parts();
+                Explanation::Compose {
+                    route: name,
+                    parts: parts
+                        .map(|(name, get)| (name.to_owned(), get.to_owned()))
+                        .collect(),
+                }
+            }
             Target::Forward(forward) => {
                 let shares = forward
                     .shares()
@@ -157,7 +168,7 @@ impl Explainer {
                 let query = target.query().map(|query| format!("?{query}"));
                 Explanation::Upstream {
                     route: name,
-                    template: route.definition.path.clone(),
+                    template: route.template.clone(),
                     servers: servers.map(|server| server.url).collect(),
                     upstreams,
                     target: seen + &query.unwrap_or_default(),
@@ -231,6 +242,11 @@ impl fmt::Display for Explanation {
                     f,
                     "operation  {operation} ({template})\nrole       {role}\naccess     {access}"
                 )
+            }
+            Self::Compose { route, parts } => {
+                write!(f, "route      {route}")?;
+                let mut parts = parts.iter();
+                parts.try_for_each(|(name, get)| write!(f, "\npart       {name}: GET {get}"))
             }
             Self::Nobody => f.write_str("answer     404: no route has this path"),
             Self::OtherMethods { methods } => {

@@ -7,10 +7,12 @@
 //! 1. CORS, and [`entry`](platform::http::entry): trace, deadline, request id, problems;
 //! 2. the [`door`]: refuses what is too much, strips identity headers, limits;
 //! 3. [`dispatch`]: the route of the table, by host, path, method and headers, or the shop;
-//! 4. for a route of the table, [`forward`] to an [`upstream`], or a [`redirect`];
+//! 4. for a route of the table, [`forward`] to an [`upstream`], a [`redirect`], or an answer that
+//!    is put [together](compose) from several;
 //! 5. for the shop, [compression, the caller's token](shop), the route's
 //!    [`Guard`](platform::http::route::Guard), then the service or the [`proxy`].
 
+mod compose;
 mod config;
 mod dispatch;
 mod docs;
@@ -54,7 +56,7 @@ use self::door::Door;
 use self::live::Live;
 use self::shop::Shop;
 use self::snapshot::Surroundings;
-pub use self::table::{TableError, TableErrors};
+pub use self::table::{Source, TableError, TableErrors};
 
 /// A service in another process: its routes, and where it is.
 #[derive(Debug)]

@@ -1,6 +1,5 @@
 //! The table that is in force, and how the next one comes into force: all at once, or not at all.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +9,7 @@ use platform::tasks::Shutdown;
 use tokio::task::JoinSet;
 
 use crate::snapshot::{Snapshot, Surroundings};
-use crate::table::{Table, TableErrors};
+use crate::table::{Source, Table, TableErrors};
 
 /// How often the file, and what upstreams are due to do, are looked at.
 const TICK: Duration = Duration::from_millis(250);
@@ -22,7 +21,7 @@ pub(crate) struct Live(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     /// Where tables come from; none for a gateway of the shop alone.
-    file: Option<PathBuf>,
+    source: Option<Source>,
     around: Surroundings,
     present: ArcSwap<Snapshot>,
     /// One reload after the other; when the file of the present table was written.
@@ -31,9 +30,9 @@ struct Inner {
 
 impl Live {
     /// Reads the first table.
-    pub(crate) fn new(file: Option<PathBuf>, around: Surroundings) -> Result<Self, TableErrors> {
+    pub(crate) fn new(source: Option<Source>, around: Surroundings) -> Result<Self, TableErrors> {
         let live = Self(Arc::new(Inner {
-            file,
+            source,
             around,
             present: ArcSwap::default(),
             written: Mutex::default(),
@@ -49,13 +48,13 @@ impl Live {
 
     /// Reads the file again. If anything is wrong with it, everything stays as it is.
     pub(crate) fn reload(&self) -> Result<(), TableErrors> {
-        let Some(file) = &self.0.file else {
+        let Some(source) = &self.0.source else {
             return Ok(());
         };
         let mut written = self.0.written.lock();
         // Before it is read: what is written meanwhile is read again.
-        *written = modified(file);
-        let table = Table::read(file)?;
+        *written = modified(source);
+        let table = Table::read(source)?;
         let next = Snapshot::new(&table, &self.0.present.load(), &self.0.around);
         self.0.present.store(Arc::new(next));
         Ok(())
@@ -85,13 +84,15 @@ impl Live {
     }
 
     fn reload_if_changed(&self) {
-        let Some(file) = &self.0.file else { return };
-        let now = modified(file);
+        let Some(source) = &self.0.source else {
+            return;
+        };
+        let now = modified(source);
         if now.is_none() || now == *self.0.written.lock() {
             return;
         }
         match self.reload() {
-            Ok(()) => tracing::info!(file = %file.display(), "the table of routes has changed"),
+            Ok(()) => tracing::info!("the table of routes has changed"),
             Err(errors) => {
                 tracing::error!(%errors, "the table of routes is wrong; the last one stays in force");
             }
@@ -99,6 +100,9 @@ impl Live {
     }
 }
 
-fn modified(file: &std::path::Path) -> Option<SystemTime> {
+fn modified(source: &Source) -> Option<SystemTime> {
+    let Source::File(file) = source else {
+        return None;
+    };
     std::fs::metadata(file).and_then(|of| of.modified()).ok()
 }

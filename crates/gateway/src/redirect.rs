@@ -30,6 +30,11 @@ impl Redirect {
         })
     }
 
+    /// 301, 302, 303, 307 or 308.
+    pub(crate) fn status(&self) -> u16 {
+        self.status.as_u16()
+    }
+
     /// Where a target is now.
     pub(crate) fn location(&self, path: &str, query: Option<&str>) -> String {
         let values = self.from.captures(path);

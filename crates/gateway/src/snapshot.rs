@@ -11,10 +11,11 @@ use platform::http::route::RouteMetrics;
 use platform::metrics::{Metrics, RouteLabels};
 use wire::Body;
 
+use crate::compose::{Ask, Compose};
 use crate::forward::Forward;
 use crate::redirect::Redirect;
 use crate::router::{Found, Router};
-use crate::table::{self, Table, conditions};
+use crate::table::{Table, all_conditions};
 use crate::upstream::Upstream;
 
 /// What a table is made with, beside itself.
@@ -38,7 +39,8 @@ pub(crate) struct Snapshot {
 /// A route, ready to answer.
 #[derive(Debug)]
 pub(crate) struct Route {
-    pub(crate) definition: table::Route,
+    pub(crate) name: String,
+    pub(crate) template: String,
     pub(crate) target: Target,
     metrics: RouteMetrics,
 }
@@ -48,6 +50,7 @@ pub(crate) struct Route {
 pub(crate) enum Target {
     Forward(Forward),
     Redirect(Redirect),
+    Compose(Compose),
 }
 
 impl Snapshot {
@@ -65,31 +68,39 @@ impl Snapshot {
         });
         let upstreams: BTreeMap<String, Arc<Upstream>> = upstreams.collect();
         let find = |name: &str| upstreams.get(name).cloned();
-        let mut rules = Vec::new();
-        let mut routes = Vec::new();
-        for definition in table.routes.iter().map(toml::Spanned::get_ref) {
-            let forward = || Forward::new(definition, around.longest, find).map(Target::Forward);
-            let redirect = Redirect::new(definition).map(Target::Redirect);
-            // A checked route has one of them.
-            let Some(target) = redirect.or_else(forward) else {
-                continue;
-            };
-            rules.push(conditions(definition));
+        let make = |name: &str, path: &str, target: Option<Target>| {
             let labels = RouteLabels {
                 role: "gateway",
-                route: definition.name.clone(),
+                route: name.to_owned(),
                 method: String::from("*"),
             };
-            routes.push(Arc::new(Route {
-                definition: definition.clone(),
-                target,
+            Arc::new(Route {
+                name: name.to_owned(),
+                template: path.to_owned(),
+                target: target.expect("the table was checked"),
                 metrics: RouteMetrics::new(labels, &around.metrics),
-            }));
-        }
+            })
+        };
+        let routes = table
+            .routes
+            .iter()
+            .map(toml::Spanned::get_ref)
+            .map(|route| {
+                let forward = || Forward::new(route, around.longest, find).map(Target::Forward);
+                let redirect = Redirect::new(route).map(Target::Redirect);
+                make(&route.name, &route.path, redirect.or_else(forward))
+            });
+        let composes = table
+            .composes
+            .iter()
+            .map(toml::Spanned::get_ref)
+            .map(|compose| {
+                let target = Compose::new(compose, around.longest).map(Target::Compose);
+                make(&compose.name, &compose.path, target)
+            });
         Self {
-            // A checked table has no paths that conflict.
-            router: Router::new(rules).unwrap_or_default(),
-            routes,
+            router: Router::new(all_conditions(table)).expect("the table was checked"),
+            routes: routes.chain(composes).collect(),
             upstreams,
         }
     }
@@ -145,11 +156,12 @@ impl<'a> Asked<'a> {
 }
 
 impl Route {
-    /// Answers a request, and measures it.
-    pub(crate) async fn call(&self, request: Request<Body>) -> Response<Body> {
+    /// Answers a request, and measures it; `ask` answers those for its parts.
+    pub(crate) async fn call(&self, request: Request<Body>, ask: Ask<'_>) -> Response<Body> {
         let measured = self.metrics.begin();
         let response = match &self.target {
             Target::Forward(forward) => forward.call(request).await,
+            Target::Compose(compose) => compose.call(request, ask).await,
             Target::Redirect(redirect) => redirect.call(&request),
         };
         measured.answered(response.status().as_u16(), 0);

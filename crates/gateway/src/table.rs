@@ -25,8 +25,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-pub(crate) use self::check::{conditions, server};
-use self::units::Percent;
+pub(crate) use self::check::{all_conditions, server};
+use self::units::{Percent, Size};
 
 /// Everything that the file says.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -35,6 +35,9 @@ pub(crate) struct Table {
     /// In the order of the file.
     #[serde(default, rename = "route")]
     pub(crate) routes: Vec<Spanned<Route>>,
+    /// Answers that are put together.
+    #[serde(default, rename = "compose")]
+    pub(crate) composes: Vec<Spanned<Compose>>,
     /// By their names.
     #[serde(default, rename = "upstream")]
     pub(crate) upstreams: BTreeMap<String, Spanned<Upstream>>,
@@ -90,6 +93,52 @@ pub(crate) struct Redirect {
     /// 301, 302, 303, 307 or 308.
     #[serde(default = "permanent")]
     pub(crate) status: u16,
+}
+
+/// `[[gateway.compose]]`: an answer to `GET`, put together from several.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Compose {
+    /// In metrics, logs and `explain`.
+    pub(crate) name: String,
+    /// As for a route.
+    pub(crate) path: String,
+    /// As for a route.
+    #[serde(default)]
+    pub(crate) hosts: Vec<String>,
+    /// How long all of it may take; at most `http.deadline`.
+    #[serde(default, deserialize_with = "units::duration")]
+    pub(crate) deadline: Option<Duration>,
+    /// By their names in the answer.
+    #[serde(rename = "part")]
+    pub(crate) parts: BTreeMap<String, Part>,
+}
+
+/// `[gateway.compose.part.NAME]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Part {
+    /// A target of this gateway: with captures of the path, `{query}`, and what other parts have
+    /// found, such as `{cart.lines.0.product_id}`: then it comes after them.
+    pub(crate) get: String,
+    /// Whether there is no answer without it.
+    #[serde(default)]
+    pub(crate) required: bool,
+    /// How long it may take.
+    #[serde(default = "one_second", deserialize_with = "units::some_duration")]
+    pub(crate) deadline: Duration,
+    /// JSON that takes its place when it is missing.
+    #[serde(default = "null")]
+    pub(crate) fallback: String,
+    /// For how long a document is as good as new; only of parts that are the same for everybody.
+    #[serde(default, deserialize_with = "units::duration")]
+    pub(crate) cache: Option<Duration>,
+    /// Fields of the request that it gets.
+    #[serde(default = "told")]
+    pub(crate) pass: Vec<String>,
+    /// The longest document.
+    #[serde(default)]
+    pub(crate) limit: Size,
 }
 
 /// `[gateway.upstream.NAME]`: servers that are all alike.
@@ -178,6 +227,15 @@ impl Default for Ejection {
     }
 }
 
+fn null() -> String {
+    String::from("null")
+}
+fn told() -> Vec<String> {
+    vec![
+        String::from("authorization"),
+        String::from("accept-language"),
+    ]
+}
 const fn one() -> u8 {
     1
 }
@@ -207,6 +265,25 @@ const fn ten_seconds() -> Duration {
 }
 const fn fifty_seconds() -> Duration {
     Duration::from_secs(50)
+}
+
+/// Where a table comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A file, read again when it changes.
+    File(PathBuf),
+    /// That of the demo shop, part of the program.
+    Demo,
+}
+
+impl Source {
+    /// What `gateway.routes` says: a file, or `demo:`.
+    pub fn new(text: &str) -> Self {
+        match text {
+            "demo:" => Self::Demo,
+            file => Self::File(file.into()),
+        }
+    }
 }
 
 /// One thing that is wrong.
@@ -249,8 +326,15 @@ impl std::error::Error for TableErrors {}
 type Finding = (Option<Range<usize>>, String);
 
 impl Table {
-    /// Reads and checks a file.
-    pub(crate) fn read(file: &Path) -> Result<Self, TableErrors> {
+    /// Reads and checks a table.
+    pub(crate) fn read(source: &Source) -> Result<Self, TableErrors> {
+        let file = match source {
+            Source::File(file) => file,
+            Source::Demo => {
+                let text = include_str!("../../../data/demo-routes.toml");
+                return Self::parse(text, Path::new("data/demo-routes.toml"));
+            }
+        };
         match std::fs::read_to_string(file) {
             Ok(text) => Self::parse(&text, file),
             Err(error) => Err(TableErrors {

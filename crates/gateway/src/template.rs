@@ -38,7 +38,7 @@ impl Text {
     }
 
     /// The text with what the names stand for.
-    pub(crate) fn fill<'a>(&self, value: impl Fn(&str) -> Option<&'a str>) -> String {
+    pub(crate) fn fill<'a>(&self, mut value: impl FnMut(&str) -> Option<&'a str>) -> String {
         let pieces = self.0.iter().map(|piece| match piece {
             Piece::Plain(plain) => plain.as_str(),
             Piece::Name(name) => value(name).unwrap_or_default(),

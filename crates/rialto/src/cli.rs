@@ -177,7 +177,7 @@ pub(crate) enum GatewayCommand {
     )]
     Check {
         /// The table; the one of the configuration if left out
-        file: Option<PathBuf>,
+        file: Option<String>,
     },
     /// Tell what would become of a request, without sending it
     #[command(
@@ -197,7 +197,7 @@ pub(crate) struct ExplainRequest {
     pub(crate) headers: Vec<(http::HeaderName, http::HeaderValue)>,
     /// The table; the one of the configuration if left out
     #[arg(long, value_name = "FILE")]
-    pub(crate) routes: Option<PathBuf>,
+    pub(crate) routes: Option<String>,
     /// One JSON document
     #[arg(long)]
     pub(crate) json: bool,

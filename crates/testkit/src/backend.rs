@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
 
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -31,6 +31,7 @@ struct State {
     name: String,
     status: AtomicU16,
     requests: AtomicUsize,
+    silent: AtomicBool,
 }
 
 impl Backend {
@@ -48,6 +49,7 @@ impl Backend {
                 name: name.to_owned(),
                 status: AtomicU16::new(200),
                 requests: AtomicUsize::new(0),
+                silent: AtomicBool::new(false),
             }),
             drain: CancellationToken::new(),
             closed: CancellationToken::new(),
@@ -84,6 +86,11 @@ impl Backend {
         self.state.status.store(status, Ordering::SeqCst);
     }
 
+    /// From now on there are no answers.
+    pub fn falls_silent(&self) {
+        self.state.silent.store(true, Ordering::SeqCst);
+    }
+
     /// How many requests it has had.
     pub fn requests(&self) -> usize {
         self.state.requests.load(Ordering::SeqCst)
@@ -117,6 +124,9 @@ async fn serve(stream: TcpStream, peer: SocketAddr, state: Arc<State>, drain: Ca
 
 async fn answer(state: Arc<State>, request: Request<Body>) -> Result<Response<Body>, Infallible> {
     state.requests.fetch_add(1, Ordering::SeqCst);
+    if state.silent.load(Ordering::SeqCst) {
+        return std::future::pending().await;
+    }
     let (parts, body) = request.into_parts();
     let body = body
         .collect()

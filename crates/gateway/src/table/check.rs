@@ -1,5 +1,7 @@
 //! What a table must be beyond its form.
 
+mod compose;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -24,6 +26,18 @@ pub(super) fn findings(table: &Table) -> Vec<Finding> {
             wrong(format!("there are two routes called `{}`", route.name));
         }
         route_problems(route, table, &mut wrong);
+    }
+    for (number, compose) in table.composes.iter().enumerate() {
+        let (span, compose) = (compose.span(), compose.get_ref());
+        let mut wrong = |problem: String| findings.push((Some(span.clone()), problem));
+        let number = table.routes.len() + number;
+        if !is_name(&compose.name) || names.insert(&compose.name, number).is_some() {
+            wrong(format!(
+                "`{}` is no name, or another route has it",
+                compose.name
+            ));
+        }
+        compose::problems(compose, &mut wrong);
     }
     for (name, upstream) in &table.upstreams {
         let (span, upstream) = (upstream.span(), upstream.get_ref());
@@ -181,10 +195,10 @@ pub(crate) fn server(url: &str) -> Result<Uri, String> {
 
 /// Whether all paths can stand beside each other.
 fn paths(table: &Table) -> Vec<Finding> {
-    let conditions = table.routes.iter().map(|route| conditions(route.get_ref()));
+    let conditions = all_conditions(table);
     let span =
         |at: usize| -> Option<Range<usize>> { table.routes.get(at).map(|route| route.span()) };
-    match Router::new(conditions.collect()) {
+    match Router::new(conditions) {
         Ok(_) => Vec::new(),
         Err(wrong) => {
             let findings = wrong
@@ -195,8 +209,21 @@ fn paths(table: &Table) -> Vec<Finding> {
     }
 }
 
+/// The conditions of all routes, then those of what is put together, in the order of the file.
+pub(crate) fn all_conditions(table: &Table) -> Vec<Conditions> {
+    let routes = table.routes.iter().map(|route| conditions(route.get_ref()));
+    let composes = table.composes.iter().map(toml::Spanned::get_ref);
+    let composes = composes.map(|compose| Conditions {
+        hosts: compose.hosts.clone(),
+        path: compose.path.clone(),
+        methods: vec![Method::GET],
+        headers: Vec::new(),
+    });
+    routes.chain(composes).collect()
+}
+
 /// The conditions of a route, without those that are wrong.
-pub(crate) fn conditions(route: &Route) -> Conditions {
+fn conditions(route: &Route) -> Conditions {
     let methods = route
         .methods
         .iter()

@@ -40,3 +40,22 @@ impl<'de> Deserialize<'de> for Percent {
         }
     }
 }
+
+/// A number of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size(pub(crate) usize);
+
+impl Default for Size {
+    fn default() -> Self {
+        Self(1 << 20)
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let size = platform::config::bytes(&text);
+        size.map(Self)
+            .ok_or_else(|| D::Error::custom("expected a size such as \"64KiB\" or \"1MiB\""))
+    }
+}

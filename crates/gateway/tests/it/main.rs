@@ -1,6 +1,7 @@
 //! The gateway before other servers, over HTTP.
 
 mod bridge;
+mod compose;
 mod reload;
 mod routes;
 mod upstreams;

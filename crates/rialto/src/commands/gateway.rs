@@ -1,7 +1,6 @@
 //! `rialto gateway`: looking at a table of routes without a server.
 
-use std::path::PathBuf;
-
+use gateway::Source;
 use gateway::explain::{Explainer, Explanation};
 use http::HeaderMap;
 use http::header::HOST;
@@ -17,13 +16,13 @@ pub(crate) fn run(global: &Global, command: GatewayCommand) -> Outcome {
     }
 }
 
-fn check(file: Option<PathBuf>) -> Outcome {
-    let Some(file) = file else {
+fn check(source: Option<Source>) -> Outcome {
+    let Some(source) = source else {
         return Err(Failure::usage(
             "there is no table to check: name a file, or set gateway.routes",
         ));
     };
-    let summary = explainer(Some(file))?.summary();
+    let summary = explainer(Some(source))?.summary();
     let (routes, upstreams) = (summary.routes, summary.upstreams);
     say(format_args!(
         "{} {routes} routes, {upstreams} upstreams",
@@ -46,20 +45,21 @@ fn explain(global: &Global, request: ExplainRequest) -> Outcome {
     } else {
         say(&explanation)?;
     }
-    let answered = matches!(
+    let refused = matches!(
         explanation,
-        Explanation::Upstream { .. } | Explanation::Redirect { .. } | Explanation::Shop { .. }
+        Explanation::Nobody | Explanation::OtherMethods { .. } | Explanation::Refused { .. }
     );
-    Ok(if answered { Exit::Done } else { Exit::Look })
+    Ok(if refused { Exit::Look } else { Exit::Done })
 }
 
-/// The file that is named, or that of the configuration.
-fn table(global: &Global, file: Option<PathBuf>) -> Option<PathBuf> {
-    file.or_else(|| global.layers().section("gateway").optional("routes"))
+/// The table that is named, or that of the configuration.
+fn table(global: &Global, named: Option<String>) -> Option<Source> {
+    let text = named.or_else(|| global.layers().section("gateway").optional("routes"));
+    text.map(|text| Source::new(&text))
 }
 
-fn explainer(file: Option<PathBuf>) -> Result<Explainer, Failure> {
-    Explainer::new(file.as_deref(), rialto::all_routes()).map_err(|errors| Failure {
+fn explainer(source: Option<Source>) -> Result<Explainer, Failure> {
+    Explainer::new(source.as_ref(), rialto::all_routes()).map_err(|errors| Failure {
         exit: Exit::Wrong,
         message: errors.to_string(),
     })

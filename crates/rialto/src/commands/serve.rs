@@ -31,6 +31,9 @@ pub(crate) async fn run(global: &Global, serve: Serve) -> Outcome {
     if let Some(address) = serve.listen {
         layers.flag_named("gateway.listen", &address.to_string(), "--listen");
     }
+    if serve.demo && routes_are_free(&layers) {
+        layers.flag_named("gateway.routes", "demo:", "--demo");
+    }
     let settings = match Settings::read_all(&layers, &roles) {
         (settings, None) => settings,
         (settings, Some(errors)) => {
@@ -64,6 +67,11 @@ pub(crate) async fn run(global: &Global, serve: Serve) -> Outcome {
         never = reloading => match never {},
         () = asking => Err(anyhow::anyhow!("asked twice to stop: ended without draining").into()),
     }
+}
+
+fn routes_are_free(layers: &Layers) -> bool {
+    let named: Option<String> = layers.section("gateway").optional("routes");
+    named.is_none()
 }
 
 /// SIGHUP: the table of routes is read again.
@@ -170,6 +178,7 @@ fn try_this(base: &str) -> String {
 Try:
   curl {base}/v1/products
   curl {base}/v1/search?q=mug
+  curl {base}/v1/home
   curl {base}/v1/carts --json '{{\"currency\": \"EUR\"}}'
   rialto staff create --email you@example.com --name You --role admin
   rialto mail list

@@ -1,0 +1,235 @@
+//! One part of a document.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
+use http_body_util::{BodyExt, Limited};
+use kernel::problem::codes;
+use kernel::{Kind, Problem};
+use parking_lot::Mutex;
+use platform::http::{ClientAddress, refuse};
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+use wire::Body;
+use wire::server::Connection;
+
+use super::{Sheet, look_up};
+use crate::table;
+use crate::template::Text;
+
+/// Documents that are kept for a part, the least used are forgotten first.
+const KEPT: usize = 256;
+
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) name: String,
+    /// What is asked for, as it was written.
+    pub(super) source: String,
+    target: Text,
+    /// The parts whose documents the target names.
+    pub(super) needs: Vec<usize>,
+    pub(super) required: bool,
+    /// In place of a document that is missing.
+    pub(super) fallback: Bytes,
+    deadline: Duration,
+    limit: usize,
+    /// Fields of the request that are passed on.
+    pass: Vec<HeaderName>,
+    kept: Option<Kept>,
+}
+
+/// Documents that are as good as new for a while.
+#[derive(Debug)]
+struct Kept {
+    time: Duration,
+    documents: quick_cache::sync::Cache<String, (Instant, Bytes)>,
+}
+
+/// What became of a part.
+#[derive(Debug)]
+pub(super) enum Got {
+    Document(Bytes),
+    /// No document; what to answer if the part is required.
+    Nothing(Mutex<Response<Body>>),
+}
+
+impl Got {
+    fn nothing(answer: Response<Body>) -> Self {
+        Self::Nothing(Mutex::new(answer))
+    }
+
+    pub(super) fn length(&self) -> usize {
+        match self {
+            Self::Document(document) => document.len(),
+            Self::Nothing(_) => 0,
+        }
+    }
+}
+
+impl Part {
+    /// For a checked definition; `names` are those of all parts, in their order.
+    pub(super) fn new(name: &str, part: &table::Part, names: &[&str]) -> Option<Self> {
+        let target = Text::new(&part.get).ok()?;
+        let needs = target.names().filter_map(|named| {
+            let (first, _) = named.split_once('.')?;
+            names.iter().position(|known| *known == first)
+        });
+        let pass = part.pass.iter().filter_map(|name| name.parse().ok());
+        Some(Self {
+            name: name.to_owned(),
+            source: part.get.clone(),
+            needs: needs.collect(),
+            target,
+            required: part.required,
+            fallback: Bytes::from(part.fallback.clone()),
+            deadline: part.deadline,
+            limit: part.limit.0,
+            pass: pass.collect(),
+            kept: part.cache.map(|time| Kept {
+                time,
+                documents: quick_cache::sync::Cache::new(KEPT),
+            }),
+        })
+    }
+
+    /// Whether its document may be for one client only.
+    pub(super) fn is_private(&self, asked: &HeaderMap) -> bool {
+        let told = |name: &HeaderName| *name == AUTHORIZATION || *name == COOKIE;
+        self.pass
+            .iter()
+            .any(|name| told(name) && asked.contains_key(name))
+    }
+
+    /// Asks for it; `needed` is what became of the parts that it needs, in their order.
+    pub(super) async fn get(&self, sheet: &Sheet<'_, '_>, needed: &[&Got]) -> Got {
+        let Some(target) = self.target(sheet, needed) else {
+            return Got::nothing(refuse(self.unavailable("a part that it needs is missing")));
+        };
+        if let Some(kept) = &self.kept
+            && let Some((until, document)) = kept.documents.get(&target)
+            && Instant::now() < until
+        {
+            return Got::Document(document);
+        }
+        let Ok(uri) = Uri::try_from(target.as_str()) else {
+            return Got::nothing(refuse(self.unavailable("its target is none")));
+        };
+        let deadline = sheet.deadline.min(Instant::now() + self.deadline);
+        match tokio::time::timeout_at(deadline, self.ask(sheet, uri)).await {
+            Err(_) => {
+                let detail = format!("the part `{}` was not there in time", self.name);
+                Got::nothing(refuse(Problem::new(
+                    Kind::DeadlineExceeded,
+                    codes::DEADLINE,
+                    detail,
+                )))
+            }
+            Ok(got) => {
+                if let (Some(kept), Got::Document(document)) = (&self.kept, &got) {
+                    let until = Instant::now() + kept.time;
+                    kept.documents.insert(target, (until, document.clone()));
+                }
+                got
+            }
+        }
+    }
+
+    /// What is asked for now.
+    fn target(&self, sheet: &Sheet<'_, '_>, needed: &[&Got]) -> Option<String> {
+        let mut found: Vec<String> = Vec::new();
+        let mut documents = needed.iter();
+        for name in self.target.names() {
+            let value = match name.split_once('.') {
+                None if name == "query" => sheet.request.uri.query().unwrap_or_default().to_owned(),
+                None => (*sheet.captures.get(name)?).to_owned(),
+                Some((_, path)) => {
+                    let Got::Document(document) = documents.next()? else {
+                        return None;
+                    };
+                    encoded(&look_up(document, path)?)
+                }
+            };
+            found.push(value);
+        }
+        let mut values = found.iter();
+        Some(self.target.fill(|_| values.next().map(String::as_str)))
+    }
+
+    async fn ask(&self, sheet: &Sheet<'_, '_>, uri: Uri) -> Got {
+        let mut request = Request::new(Body::empty());
+        *request.method_mut() = Method::GET;
+        *request.uri_mut() = uri;
+        let asked = sheet.request;
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        for name in self.pass.iter().chain(&[http::header::HOST]) {
+            for value in asked.headers.get_all(name) {
+                headers.append(name, value.clone());
+            }
+        }
+        let extensions = request.extensions_mut();
+        if let Some(address) = asked.extensions.get::<ClientAddress>() {
+            extensions.insert(*address);
+        }
+        if let Some(connection) = asked.extensions.get::<Connection>() {
+            extensions.insert(connection.clone());
+        }
+        let response = (sheet.ask)(request).await;
+        if !response.status().is_success() || !is_json(&response) {
+            return Got::nothing(response);
+        }
+        let whole = Limited::new(response.into_body(), self.limit)
+            .collect()
+            .await;
+        let document = whole
+            .map(http_body_util::Collected::to_bytes)
+            .unwrap_or_default();
+        // Only looked over, not read: it goes on as it came.
+        if serde_json::from_slice::<&RawValue>(&document).is_err() {
+            let detail = format!(
+                "the part `{}` broke off, is too large, or is no JSON",
+                self.name
+            );
+            let problem = Problem::new(Kind::BadGateway, codes::BAD_UPSTREAM, detail);
+            return Got::nothing(refuse(problem));
+        }
+        Got::Document(document)
+    }
+
+    fn unavailable(&self, why: &str) -> Problem {
+        Problem::unavailable(
+            codes::UNAVAILABLE,
+            format!("the part `{}`: {why}", self.name),
+            1,
+        )
+    }
+}
+
+fn is_json(response: &Response<Body>) -> bool {
+    let kind = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    let kind = kind
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
+    kind == "application/json" || kind.ends_with("+json")
+}
+
+/// A text as a part of a target: everything is escaped that could mean something there.
+fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}

@@ -1,0 +1,205 @@
+//! Answers that are put together from several.
+
+use serde_json::json;
+use testkit::{Backend, TestShop};
+
+use crate::bridge::Bridge;
+
+/// Two upstreams behind `/a/...` and `/b/...`, and what is put together from them.
+async fn bridge(a: &Backend, b: &Backend, compose: &str) -> Bridge {
+    let (one, two) = (a.url(), b.url());
+    Bridge::open(&format!(
+        r#"
+        [gateway.upstream.a]
+        servers = ["{one}"]
+        [gateway.upstream.b]
+        servers = ["{two}"]
+        [[gateway.route]]
+        name = "a"
+        path = "/a/{{*rest}}"
+        upstream = "a"
+        [[gateway.route]]
+        name = "b"
+        path = "/b/{{*rest}}"
+        upstream = "b"
+        {compose}
+        "#
+    ))
+    .await
+}
+
+#[tokio::test]
+async fn parts_are_put_together_and_those_that_are_missing_are_named() {
+    let (a, b) = (Backend::start("a").await, Backend::start("b").await);
+    let bridge = bridge(
+        &a,
+        &b,
+        r#"
+        [[gateway.compose]]
+        name = "all"
+        path = "/all/{id}"
+        part.one = { get = "/a/{id}?{query}", required = true }
+        part.two = { get = "/b/{id}", fallback = '{"items":[]}' }
+        part.shop = { get = "/v1/products?limit=1" }
+        "#,
+    )
+    .await;
+    let ask = || {
+        bridge
+            .client()
+            .get("/all/7?x=1")
+            .header("authorization", "Basic YTpi")
+            .header("x-other", "1")
+    };
+    let answer = ask().await;
+    assert_eq!(answer.header("cache-control"), Some("private, no-store"));
+    let document = answer.expect(200);
+    assert_eq!(document["one"]["target"], "/a/7?x=1");
+    assert_eq!(document["one"]["headers"]["authorization"], "Basic YTpi");
+    assert!(
+        document["one"]["headers"]["x-other"].is_null(),
+        "only what is named is passed on"
+    );
+    assert_eq!(document["one"]["headers"]["x-forwarded-for"], "127.0.0.1");
+    assert_eq!(document["two"]["server"], "b");
+    // The shop does not know this way to log in.
+    assert_eq!(document["missing"], json!(["shop"]));
+    assert!(document["shop"].is_null());
+
+    b.answers_with(500);
+    let document = ask().await.expect(200);
+    assert_eq!(document["two"], json!({"items": []}));
+    assert_eq!(document["missing"], json!(["shop", "two"]));
+
+    a.answers_with(404);
+    let refused = ask().await;
+    assert_eq!(
+        (refused.status, &refused.body["server"]),
+        (404, &json!("a")),
+        "as it came"
+    );
+}
+
+#[tokio::test]
+async fn a_part_that_needs_another_comes_after_it() {
+    let (a, b) = (Backend::start("a b&c").await, Backend::start("b").await);
+    let bridge = bridge(
+        &a,
+        &b,
+        r#"
+        [[gateway.compose]]
+        name = "all"
+        path = "/all"
+        part.first = { get = "/b/{second.server}/{second.headers.host}" }
+        part.second = { get = "/a/x", pass = [] }
+        part.third = { get = "/b/{second.nothing}" }
+        "#,
+    )
+    .await;
+    let document = bridge.client().get("/all").await.expect(200);
+    let host = a.address().to_string().replace(':', "%3A");
+    assert_eq!(document["first"]["target"], format!("/b/a%20b%26c/{host}"));
+    assert_eq!(document["missing"], json!(["third"]));
+    assert_eq!(
+        (a.requests(), b.requests()),
+        (1, 1),
+        "each is asked for once"
+    );
+}
+
+#[tokio::test]
+async fn a_part_that_is_late_is_missing() {
+    let (a, b) = (Backend::start("a").await, Backend::start("b").await);
+    let compose = |required: bool| {
+        format!(
+            r#"
+            [[gateway.compose]]
+            name = "all"
+            path = "/all"
+            part.one = {{ get = "/a/x" }}
+            part.two = {{ get = "/b/x", deadline = "20ms", required = {required} }}
+            "#
+        )
+    };
+    b.falls_silent();
+    let lenient = bridge(&a, &b, &compose(false)).await;
+    let document = lenient.client().get("/all").await.expect(200);
+    assert_eq!(document["missing"], json!(["two"]));
+    let strict = bridge(&a, &b, &compose(true)).await;
+    strict
+        .client()
+        .get("/all")
+        .await
+        .problem(504, "server.deadline_exceeded");
+}
+
+#[tokio::test]
+async fn a_part_that_is_the_same_for_everybody_is_kept_for_a_while() {
+    let (a, b) = (Backend::start("a").await, Backend::start("b").await);
+    let compose = r#"
+        [[gateway.compose]]
+        name = "all"
+        path = "/all/{id}"
+        part.kept = { get = "/a/{id}", pass = [], cache = "1h" }
+        part.fresh = { get = "/b/x" }
+        "#;
+    let bridge = bridge(&a, &b, compose).await;
+    for id in [1, 2, 1, 1, 2] {
+        let document = bridge.client().get(format!("/all/{id}")).await.expect(200);
+        assert_eq!(document["kept"]["target"], format!("/a/{id}"));
+    }
+    assert_eq!((a.requests(), b.requests()), (2, 5));
+}
+
+#[tokio::test]
+async fn what_cannot_be_put_together_is_refused() {
+    let (a, b) = (Backend::start("a").await, Backend::start("b").await);
+    let whole = bridge(&a, &b, "").await;
+    let before = std::fs::read_to_string(whole.file("routes.toml")).expect("read");
+    whole.write(&format!(
+        r#"{before}
+        [[gateway.compose]]
+        name = "all"
+        path = "/all"
+        part.missing = {{ get = "/a/x" }}
+        part.one = {{ get = "/a/{{two.id}}" }}
+        part.two = {{ get = "/a/{{one.id}}" }}
+        part.three = {{ get = "/a/{{four}}", cache = "1s" }}
+        part.five = {{ get = "a", fallback = "none" }}
+        "#
+    ));
+    let refused = whole.admin().post("/gateway/reload", ()).await;
+    let text = String::from_utf8_lossy(&refused.bytes).into_owned();
+    for told in [
+        "`missing` is no name of a part",
+        "needs itself",
+        "`{four}` is no capture",
+        "a document that is kept cannot depend on who asks",
+        "begins with `/`",
+        "the fallback is no JSON",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn the_home_of_the_demo_shop_is_one_request() {
+    let shop = TestShop::builder()
+        .set("gateway.routes", "demo:")
+        .start()
+        .await;
+    shop.product("mug").stock(5).create().await;
+    let guest = shop.client().get("/v1/home").await.expect(200);
+    assert_eq!(guest["missing"], json!(["cart", "customer"]));
+    assert_eq!(guest["recommended"]["items"][0]["slug"], "mug");
+    let ada = shop.customer("ada").await;
+    let cart = ada
+        .client
+        .post("/v1/carts", json!({"currency": "EUR"}))
+        .await
+        .expect(201);
+    let home = ada.client.get("/v1/home").await.expect(200);
+    assert_eq!(home["missing"], json!([]));
+    assert_eq!(home["customer"]["email"], "ada@example.com");
+    assert_eq!(home["cart"]["id"], cart["id"]);
+}
