@@ -153,7 +153,7 @@ impl Service<Request<Body>> for Gateway {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let stack = self.stack.clone();
-        Box::pin(async move { Ok(stack.oneshot(request).await?.map(Body::new)) })
+        Box::pin(stack.oneshot(request))
     }
 }
 

@@ -4,4 +4,5 @@ mod bridge;
 mod compose;
 mod reload;
 mod routes;
+mod streams;
 mod upstreams;

@@ -1,0 +1,156 @@
+//! What goes through the gateway without being held: streams both ways, other protocols.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::bridge::Bridge;
+
+/// A server that is played by the test: it says and hears bytes.
+struct Played(TcpListener);
+
+impl Played {
+    async fn open() -> Self {
+        Self(TcpListener::bind("127.0.0.1:0").await.expect("a free port"))
+    }
+
+    async fn bridge(&self) -> Bridge {
+        let address = self.0.local_addr().expect("bound");
+        Bridge::open(&format!(
+            r#"
+            [gateway.upstream.played]
+            servers = ["http://{address}"]
+            [[gateway.route]]
+            name = "played"
+            path = "/played/{{*rest}}"
+            upstream = "played"
+            "#
+        ))
+        .await
+    }
+
+    async fn connection(&self) -> Line {
+        Line(self.0.accept().await.expect("somebody connects").0)
+    }
+}
+
+struct Line(TcpStream);
+
+impl Line {
+    async fn to(bridge: &Bridge) -> Self {
+        let address: SocketAddr = bridge.client().base()["http://".len()..]
+            .parse()
+            .expect("an address");
+        Self(TcpStream::connect(address).await.expect("connects"))
+    }
+
+    async fn say(&mut self, text: &str) {
+        self.0.write_all(text.as_bytes()).await.expect("written");
+    }
+
+    /// Hears until `end` was said.
+    async fn hear(&mut self, end: &str) -> String {
+        let mut heard = Vec::new();
+        while !heard.ends_with(end.as_bytes()) {
+            let byte = self.0.read_u8().await;
+            heard.push(
+                byte.unwrap_or_else(|_| panic!("closed after {}", String::from_utf8_lossy(&heard))),
+            );
+        }
+        String::from_utf8(heard).expect("a text")
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_goes_through() {
+    let played = Played::open().await;
+    let bridge = played.bridge().await;
+    let mut client = Line::to(&bridge).await;
+    client
+        .say(
+            "GET /played/ws HTTP/1.1\r\nhost: shop\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n",
+        )
+        .await;
+    let mut server = played.connection().await;
+    let head = server.hear("\r\n\r\n").await;
+    assert!(head.starts_with("GET /played/ws HTTP/1.1\r\n"), "{head}");
+    assert!(
+        head.contains("connection: upgrade\r\nupgrade: websocket\r\n"),
+        "{head}"
+    );
+    assert!(
+        head.contains("sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"),
+        "{head}"
+    );
+    server
+        .say("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nhello")
+        .await;
+    let head = client.hear("hello").await;
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    client.say("and back").await;
+    server.hear("and back").await;
+    server.say("again").await;
+    client.hear("again").await;
+    drop(client);
+    assert_eq!(server.0.read(&mut [0; 8]).await.expect("closed"), 0);
+}
+
+#[tokio::test]
+async fn events_arrive_one_by_one() {
+    let played = Played::open().await;
+    let bridge = played.bridge().await;
+    let mut client = Line::to(&bridge).await;
+    client
+        .say("GET /played/events HTTP/1.1\r\nhost: shop\r\naccept-encoding: gzip\r\n\r\n")
+        .await;
+    let mut server = played.connection().await;
+    server.hear("\r\n\r\n").await;
+    server
+        .say("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+        .await;
+    client.hear("\r\n\r\n").await;
+    for number in 0..3 {
+        let event = format!("data: {number}\n\n");
+        server
+            .say(&format!("{:x}\r\n{event}\r\n", event.len()))
+            .await;
+        client.hear(&event).await;
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_passed_on_while_it_is_sent() {
+    let played = Played::open().await;
+    let bridge = played.bridge().await;
+    let mut client = Line::to(&bridge).await;
+    client
+        .say("POST /played/x HTTP/1.1\r\nhost: shop\r\ncontent-length: 10\r\n\r\nfirst")
+        .await;
+    let mut server = played.connection().await;
+    let seen = server.hear("first").await;
+    assert!(seen.contains("content-length: 10\r\n"), "{seen}");
+    client.say("-last").await;
+    server.hear("-last").await;
+    server
+        .say("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        .await;
+    client.hear("ok").await;
+}
+
+#[tokio::test]
+async fn who_leaves_takes_the_request_along() {
+    let played = Played::open().await;
+    let bridge = played.bridge().await;
+    let mut client = Line::to(&bridge).await;
+    client
+        .say("POST /played/x HTTP/1.1\r\nhost: shop\r\ncontent-length: 10\r\n\r\nfirst")
+        .await;
+    let mut server = played.connection().await;
+    server.hear("first").await;
+    drop(client);
+    let mut rest = Vec::new();
+    server.0.read_to_end(&mut rest).await.expect("closed");
+    assert!(rest.is_empty(), "nobody finishes the body for them");
+}
