@@ -65,6 +65,7 @@ impl Live {
         let mut errands = JoinSet::new();
         loop {
             for upstream in self.present().upstreams() {
+                upstream.measure();
                 let due = upstream.due();
                 if due.refresh {
                     let upstream = upstream.clone();

@@ -63,7 +63,7 @@ impl Snapshot {
                 .upstreams
                 .get(name)
                 .filter(|known| known.definition == *definition);
-            let make = || Arc::new(Upstream::new(name, definition, around.workers));
+            let make = || Arc::new(Upstream::new(name, definition, around));
             (name.clone(), kept.cloned().unwrap_or_else(make))
         });
         let upstreams: BTreeMap<String, Arc<Upstream>> = upstreams.collect();

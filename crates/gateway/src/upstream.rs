@@ -4,6 +4,7 @@
 mod balance;
 mod budget;
 mod connect;
+mod measures;
 mod member;
 mod probe;
 mod standing;
@@ -24,7 +25,9 @@ use wire::Body;
 use wire::client::ExchangeError;
 
 use self::budget::Budget;
+use self::measures::Measures;
 use self::member::{Member, Outcome};
+use crate::snapshot::Surroundings;
 use crate::table;
 
 pub(crate) use self::member::MemberState;
@@ -41,6 +44,7 @@ pub(crate) struct Upstream {
     dice: AtomicU64,
     in_flight: AtomicU32,
     budget: Budget,
+    measures: Measures,
     started: Instant,
     refreshed: AtomicU64,
     checked: AtomicU64,
@@ -60,15 +64,16 @@ pub(crate) struct Sending {
 impl Upstream {
     /// An upstream with the servers that its definition names; others are found by
     /// [`refresh`](Self::refresh).
-    pub(crate) fn new(name: &str, definition: &table::Upstream, workers: usize) -> Self {
+    pub(crate) fn new(name: &str, definition: &table::Upstream, around: &Surroundings) -> Self {
         let upstream = Self {
             name: name.to_owned(),
             definition: definition.clone(),
             members: ArcSwap::default(),
-            workers,
+            workers: around.workers,
             dice: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
             budget: Budget::new(definition.retry_budget.0),
+            measures: Measures::new(name, &around.metrics),
             started: Instant::now(),
             refreshed: AtomicU64::new(0),
             checked: AtomicU64::new(0),
@@ -129,6 +134,7 @@ impl Upstream {
         let mut failure = None;
         loop {
             let Some(index) = self.choose(&members, &tried) else {
+                self.measures.refused.inc();
                 return failure.unwrap_or_else(|| Err(self.nobody()));
             };
             let member = &members[index];
@@ -143,6 +149,7 @@ impl Upstream {
             if !self.budget.spend() {
                 return answer;
             }
+            self.measures.repeated.inc();
             tried.push(index);
             body = Some(copy);
             failure = Some(answer);
@@ -177,7 +184,11 @@ impl Upstream {
             Ok(Err(error)) => (Outcome::Failed, Err(Tried::Failed(error))),
             Err(_) => (Outcome::Failed, Err(Tried::Late)),
         };
-        attempt.ended(outcome, self.now(), &self.definition);
+        self.measures
+            .tried(outcome, matches!(result, Err(Tried::Late)));
+        if attempt.ended(outcome, self.now(), &self.definition) {
+            self.measures.ejected.inc();
+        }
         result
     }
 
@@ -217,6 +228,7 @@ impl Upstream {
         if self.in_flight.fetch_add(1, Ordering::Relaxed) < self.definition.concurrency {
             return Ok(place);
         }
+        self.measures.refused.inc();
         let detail = format!(
             "the upstream `{}` has as much to do as it may have",
             self.name
@@ -227,6 +239,19 @@ impl Upstream {
     fn nobody(&self) -> Problem {
         let detail = format!("no server of the upstream `{}` is well", self.name);
         Problem::unavailable(codes::UNAVAILABLE, detail, 1)
+    }
+
+    /// Tells how many servers may be asked.
+    pub(crate) fn measure(&self) {
+        let now = self.now();
+        let members = self.members.load();
+        let usable = members
+            .iter()
+            .filter(|member| member.is_usable(now))
+            .count();
+        self.measures
+            .usable
+            .set(i64::try_from(usable).unwrap_or(i64::MAX));
     }
 
     /// How each server is, for those who look.

@@ -91,6 +91,23 @@ pub struct CacheLabels {
     pub outcome: &'static str,
 }
 
+/// Labels of what an upstream of the gateway does.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct UpstreamLabels {
+    /// Which, by its name in the table of routes.
+    pub upstream: String,
+    /// `answered`, `failed`, `late`, `repeated` (sent again), `refused` (nobody was asked) or
+    /// `ejected` (a server was left out for a while).
+    pub outcome: &'static str,
+}
+
+/// Labels of the servers of an upstream.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ServersLabels {
+    /// Which, by its name in the table of routes.
+    pub upstream: String,
+}
+
 /// What one server measures. Not global: two servers can run in one process. Cheap to clone.
 #[derive(Clone)]
 pub struct Metrics {
@@ -129,6 +146,10 @@ pub struct Metrics {
     pub peer_failures: Family<RoleLabels, Counter>,
     /// How often such an instance was left out for a while because it kept failing.
     pub peer_ejections: Family<RoleLabels, Counter>,
+    /// What became of requests to the upstreams of the gateway, try by try.
+    pub upstream: Family<UpstreamLabels, Counter>,
+    /// Servers of upstreams that may be asked now.
+    pub upstream_usable: Family<ServersLabels, Gauge>,
     /// Look-ups by cache and outcome.
     pub cache: Family<CacheLabels, Counter>,
     /// What the search index of this process tells of itself.
@@ -161,6 +182,8 @@ impl Metrics {
             event_lag: Family::new_with_constructor(seconds),
             peer_failures: Family::default(),
             peer_ejections: Family::default(),
+            upstream: Family::default(),
+            upstream_usable: Family::default(),
             cache: Family::default(),
             search: SearchMetrics::default(),
             rate_limited: Counter::default(),
@@ -276,6 +299,16 @@ impl Metrics {
             "peer_ejections",
             "Instances that were left out for a while",
             self.peer_ejections.clone(),
+        );
+        r.register(
+            "upstream_requests",
+            "Tries to have requests answered by upstreams",
+            self.upstream.clone(),
+        );
+        r.register(
+            "upstream_usable_servers",
+            "Servers of upstreams that may be asked",
+            self.upstream_usable.clone(),
         );
     }
 

@@ -112,13 +112,16 @@ impl Member {
         }
     }
 
-    fn failed(&self, now: u64, definition: &table::Upstream) {
+    /// Whether that ejects it.
+    fn failed(&self, now: u64, definition: &table::Upstream) -> bool {
         let mut standing = self.standing.lock();
         self.plain.store(false, Ordering::Relaxed);
-        if standing.failed(now, &definition.ejection) {
-            drop(standing);
+        let ejected = standing.failed(now, &definition.ejection);
+        drop(standing);
+        if ejected {
             tracing::warn!(server = %self.url, "a server fails and is left out for a while");
         }
+        ejected
     }
 
     fn answered(&self, now: u64) {
@@ -175,16 +178,18 @@ pub(super) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    pub(super) fn ended(self, outcome: Outcome, now: u64, definition: &table::Upstream) {
+    /// Notes how it has ended; whether that ejects the server.
+    pub(super) fn ended(self, outcome: Outcome, now: u64, definition: &table::Upstream) -> bool {
         match outcome {
             Outcome::Answered => {
                 self.member
                     .load
                     .observe(now.saturating_sub(self.begun), now);
                 self.member.answered(now);
+                false
             }
             Outcome::Failed => self.member.failed(now, definition),
-            Outcome::Unknown => {}
+            Outcome::Unknown => false,
         }
     }
 }

@@ -114,6 +114,21 @@ async fn a_server_that_fails_is_left_out_and_comes_back() {
         }
     }
     assert_eq!(state(&bridge, &a).await["ejected"], false);
+    let metrics = bridge.admin().get("/metrics").await;
+    let metrics = String::from_utf8_lossy(&metrics.bytes).into_owned();
+    let told = |outcome: &str| {
+        let labels = format!("{{upstream=\"all\",outcome=\"{outcome}\"}} ");
+        let line = metrics.lines().find(|line| line.contains(&labels));
+        let count = line.and_then(|line| line.rsplit(' ').next());
+        count
+            .and_then(|count| count.parse::<usize>().ok())
+            .expect("a counter")
+    };
+    assert_eq!(
+        told("answered") + told("failed"),
+        a.requests() + b.requests()
+    );
+    assert!(told("ejected") > 0 && told("repeated") > 0 && told("refused") == 0);
 }
 
 #[tokio::test]

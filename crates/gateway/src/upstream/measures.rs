@@ -1,0 +1,52 @@
+//! The metrics of one upstream, looked up once.
+
+use platform::metrics::{Metrics, ServersLabels, UpstreamLabels};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+
+use super::Outcome;
+
+#[derive(Debug)]
+pub(super) struct Measures {
+    answered: Counter,
+    failed: Counter,
+    late: Counter,
+    pub(super) repeated: Counter,
+    pub(super) refused: Counter,
+    pub(super) ejected: Counter,
+    pub(super) usable: Gauge,
+}
+
+impl Measures {
+    pub(super) fn new(upstream: &str, metrics: &Metrics) -> Self {
+        let count = |outcome| {
+            let labels = UpstreamLabels {
+                upstream: upstream.to_owned(),
+                outcome,
+            };
+            metrics.upstream.get_or_create(&labels).clone()
+        };
+        let labels = ServersLabels {
+            upstream: upstream.to_owned(),
+        };
+        Self {
+            answered: count("answered"),
+            failed: count("failed"),
+            late: count("late"),
+            repeated: count("repeated"),
+            refused: count("refused"),
+            ejected: count("ejected"),
+            usable: metrics.upstream_usable.get_or_create(&labels).clone(),
+        }
+    }
+
+    /// A try has ended.
+    pub(super) fn tried(&self, outcome: Outcome, late: bool) {
+        match outcome {
+            Outcome::Answered => self.answered.inc(),
+            Outcome::Failed if late => self.late.inc(),
+            Outcome::Failed => self.failed.inc(),
+            Outcome::Unknown => return,
+        };
+    }
+}
