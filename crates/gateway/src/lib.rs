@@ -1,7 +1,7 @@
 //! The gateway: the only public listener.
 //!
 //! **Owns** nothing durable. It knows every route of every service of the shop, and those of other
-//! servers that a [table](table) names; it leads each request to whom it is for: by a function call
+//! servers that a [`table`] names; it leads each request to whom it is for: by a function call
 //! where that runs in this process, over the wire where it does not. The stack, from the outside in:
 //!
 //! 1. CORS, and [`entry`](platform::http::entry): trace, deadline, request id, problems;
