@@ -1,6 +1,8 @@
 //! `POST /v1/payments/webhooks/{provider}`: before, during and after the answer, once or five
 //! times, the result is the same.
 
+use std::cell::Cell;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use contracts::order::OrderId;
@@ -131,33 +133,24 @@ async fn a_webhook_for_an_order_that_is_placed_changes_nothing() {
 async fn webhooks_while_the_order_is_being_placed_change_nothing() {
     let shop = shop().await;
     let mug = shop.product("mug").stock(50).create().await;
-    let mut during = 0;
+    let told = Cell::new(0);
     for round in 1..=20 {
         let ada = shop.guest("ada@example.com");
-        let mut placing = std::pin::pin!(ada.buys(&mug, 1));
+        // The provider is as fast as we are: it tells as soon as there is an order.
         let telling = async {
-            let mut early = 0;
             loop {
-                // The provider is as fast as we are: it tells as soon as there is an order.
                 if let Some(order) = youngest_pending(&shop).await {
                     webhook(&shop, "payment.authorised", &order)
                         .await
                         .expect(204);
-                    early += 1;
+                    told.set(told.get() + 1);
                 }
                 tokio::task::yield_now().await;
-                if early == 5 {
-                    return early;
-                }
             }
         };
-        let mut telling = std::pin::pin!(telling);
-        let answer = tokio::select! {
-            answer = &mut placing => answer,
-            early = &mut telling => {
-                during += early;
-                placing.await
-            }
+        let answer: Answer = tokio::select! {
+            answer = ada.buys(&mug, 1) => answer,
+            () = telling => unreachable!("it tells as long as there is time"),
         };
         let order = answer.expect(201);
         webhook(&shop, "payment.authorised", &order)
@@ -168,8 +161,10 @@ async fn webhooks_while_the_order_is_being_placed_change_nothing() {
         assert_eq!(book(&shop, &order).await, ["authorised"]);
         assert_eq!(available(&shop, &mug).await, 50 - round);
     }
-    // How many came in time depends on the machine; none of them may matter.
-    assert!(during <= 100);
+    assert!(
+        told.get() > 0,
+        "no webhook came while an order was being placed"
+    );
 }
 
 /// The order that waits for its payment, if there is one.
