@@ -14,13 +14,14 @@ use platform::http::refuse;
 use tower::Service;
 use wire::Body;
 
+use crate::compose::Ask;
 use crate::door::Door;
 use crate::forward::with_path;
 use crate::live::Live;
 use crate::path::normalise;
 use crate::router::Found;
 use crate::shop::Shop;
-use crate::snapshot::{Asked, Route, Target};
+use crate::snapshot::{Asked, Route};
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -67,29 +68,20 @@ impl Service<Request<Body>> for Dispatch {
 }
 
 impl Inner {
-    async fn lead(&self, mut request: Request<Body>) -> Response<Body> {
-        match self.route(&mut request) {
-            Ok(Answers::Route(route)) => {
-                let ask = |request| -> BoxFuture<'_, _> { Box::pin(self.part(request)) };
-                route.call(request, &ask).await
-            }
-            Ok(Answers::Shop) => self.shop.call(request).await,
-            Ok(Answers::OtherMethods(methods)) => method_not_allowed(&methods),
-            Err(problem) => refuse(problem),
-        }
+    async fn lead(&self, request: Request<Body>) -> Response<Body> {
+        let part = |request| -> BoxFuture<'_, _> { Box::pin(self.part(request)) };
+        self.answer(request, Some(&part)).await
     }
 
     /// Answers the request for a part of an answer: as any other, but not put together again.
-    async fn part(&self, mut request: Request<Body>) -> Response<Body> {
+    async fn part(&self, request: Request<Body>) -> Response<Body> {
+        self.answer(request, None).await
+    }
+
+    /// Answers a request; `ask` answers those for its parts, if it may have any.
+    async fn answer(&self, mut request: Request<Body>, ask: Option<Ask<'_>>) -> Response<Body> {
         match self.route(&mut request) {
-            Ok(Answers::Route(route)) => match &route.target {
-                Target::Compose(_) => {
-                    let detail = "a part of an answer cannot be put together itself";
-                    refuse(Problem::new(Kind::NotFound, codes::NO_ROUTE, detail))
-                }
-                Target::Forward(forward) => forward.call(request).await,
-                Target::Redirect(redirect) => redirect.call(&request),
-            },
+            Ok(Answers::Route(route)) => route.call(request, ask).await,
             Ok(Answers::Shop) => self.shop.call(request).await,
             Ok(Answers::OtherMethods(methods)) => method_not_allowed(&methods),
             Err(problem) => refuse(problem),

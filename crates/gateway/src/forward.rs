@@ -15,8 +15,7 @@ use tokio::time::Instant;
 use wire::Body;
 use wire::server::Connection;
 
-use crate::router::Template;
-use crate::template::Text;
+use crate::rewrite::Rewrite;
 use crate::upstream::{Sending, Upstream};
 use crate::{hop, table};
 
@@ -29,17 +28,11 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 pub(crate) struct Forward {
     /// Each with the end of its part of all shares.
     targets: Vec<(u64, Arc<Upstream>)>,
+    /// The path that the upstream sees.
     rewrite: Option<Rewrite>,
     keep_host: bool,
     deadline: Duration,
     retries: u8,
-}
-
-/// The path that the upstream sees.
-#[derive(Debug)]
-struct Rewrite {
-    from: Template,
-    to: Text,
 }
 
 impl Forward {
@@ -56,11 +49,8 @@ impl Forward {
             end += u64::from(*share);
             targets.push((end, find(name)?));
         }
-        let rewrite = route.rewrite.as_ref().and_then(|to| {
-            let from = Template::new(&route.path).ok()?;
-            let to = Text::new(to).ok()?;
-            Some(Rewrite { from, to })
-        });
+        let rewrite = route.rewrite.as_deref();
+        let rewrite = rewrite.and_then(|to| Rewrite::new(&route.path, to));
         Some(Self {
             targets,
             rewrite,
@@ -82,13 +72,8 @@ impl Forward {
 
     /// What the upstream sees of a path.
     pub(crate) fn path(&self, path: &str) -> Option<String> {
-        let Rewrite { from, to } = self.rewrite.as_ref()?;
-        let values = from.captures(path);
-        let value = |name: &str| {
-            let place = from.names().iter().position(|known| known == name)?;
-            values.get(place).copied()
-        };
-        Some(to.fill(value))
+        let rewrite = self.rewrite.as_ref()?;
+        Some(rewrite.of(path, None))
     }
 
     fn target(&self) -> Option<&Arc<Upstream>> {

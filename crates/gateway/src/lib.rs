@@ -26,6 +26,7 @@ mod live;
 mod path;
 mod proxy;
 mod redirect;
+mod rewrite;
 mod router;
 mod shop;
 mod snapshot;

@@ -62,6 +62,10 @@ impl Live {
 
     /// Watches the file, and looks after the upstreams, until `shutdown` begins.
     pub(crate) async fn keep(self, shutdown: Shutdown) {
+        if self.0.source.is_none() {
+            // There will never be anything to look after.
+            return shutdown.requested().await;
+        }
         let mut errands = JoinSet::new();
         loop {
             for upstream in self.present().upstreams() {

@@ -7,15 +7,13 @@ use kernel::{Kind, Problem};
 use platform::http::refuse;
 use wire::Body;
 
-use crate::router::Template;
+use crate::rewrite::Rewrite;
 use crate::table;
-use crate::template::Text;
 
 /// Where to.
 #[derive(Debug)]
 pub(crate) struct Redirect {
-    from: Template,
-    to: Text,
+    to: Rewrite,
     status: StatusCode,
 }
 
@@ -24,8 +22,7 @@ impl Redirect {
     pub(crate) fn new(route: &table::Route) -> Option<Self> {
         let redirect = route.redirect.as_ref()?;
         Some(Self {
-            from: Template::new(&route.path).ok()?,
-            to: Text::new(&redirect.to).ok()?,
+            to: Rewrite::new(&route.path, &redirect.to)?,
             status: StatusCode::from_u16(redirect.status).ok()?,
         })
     }
@@ -37,14 +34,7 @@ impl Redirect {
 
     /// Where a target is now.
     pub(crate) fn location(&self, path: &str, query: Option<&str>) -> String {
-        let values = self.from.captures(path);
-        self.to.fill(|name| {
-            if name == "query" {
-                return query;
-            }
-            let place = self.from.names().iter().position(|known| known == name)?;
-            values.get(place).copied()
-        })
+        self.to.of(path, query)
     }
 
     /// Answers.

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use http::header::HOST;
 use http::{HeaderMap, Method, Request, Response, Uri};
+use kernel::problem::codes;
+use kernel::{Kind, Problem};
+use platform::http::refuse;
 use platform::http::route::RouteMetrics;
 use platform::metrics::{Metrics, RouteLabels};
 use wire::Body;
@@ -156,12 +159,22 @@ impl<'a> Asked<'a> {
 }
 
 impl Route {
-    /// Answers a request, and measures it; `ask` answers those for its parts.
-    pub(crate) async fn call(&self, request: Request<Body>, ask: Ask<'_>) -> Response<Body> {
+    /// Answers a request, and measures it; `ask` answers those for its parts, if it may have any.
+    pub(crate) async fn call(
+        &self,
+        request: Request<Body>,
+        ask: Option<Ask<'_>>,
+    ) -> Response<Body> {
         let measured = self.metrics.begin();
         let response = match &self.target {
             Target::Forward(forward) => forward.call(request).await,
-            Target::Compose(compose) => compose.call(request, ask).await,
+            Target::Compose(compose) => match ask {
+                Some(ask) => compose.call(request, ask).await,
+                None => {
+                    let detail = "a part of an answer cannot be put together itself";
+                    refuse(Problem::new(Kind::NotFound, codes::NO_ROUTE, detail))
+                }
+            },
             Target::Redirect(redirect) => redirect.call(&request),
         };
         measured.answered(response.status().as_u16(), 0);

@@ -134,9 +134,11 @@ impl Upstream {
         let mut failure = None;
         loop {
             let Some(index) = self.choose(&members, &tried) else {
-                self.measures.refused.inc();
                 return failure.unwrap_or_else(|| Err(self.nobody()));
             };
+            if failure.is_some() {
+                self.measures.repeated.inc();
+            }
             let member = &members[index];
             let may_repeat = tried.len() < usize::from(sending.retries);
             let sent = body.take().unwrap_or_default();
@@ -149,7 +151,6 @@ impl Upstream {
             if !self.budget.spend() {
                 return answer;
             }
-            self.measures.repeated.inc();
             tried.push(index);
             body = Some(copy);
             failure = Some(answer);
@@ -237,6 +238,7 @@ impl Upstream {
     }
 
     fn nobody(&self) -> Problem {
+        self.measures.refused.inc();
         let detail = format!("no server of the upstream `{}` is well", self.name);
         Problem::unavailable(codes::UNAVAILABLE, detail, 1)
     }

@@ -81,6 +81,36 @@ async fn parts_are_put_together_and_those_that_are_missing_are_named() {
 }
 
 #[tokio::test]
+async fn a_part_is_measured_as_its_route_is_and_is_not_put_together_itself() {
+    let (a, b) = (Backend::start("a").await, Backend::start("b").await);
+    let bridge = bridge(
+        &a,
+        &b,
+        r#"
+        [[gateway.compose]]
+        name = "outer"
+        path = "/outer"
+        part.one = { get = "/a/x" }
+        part.two = { get = "/inner" }
+        [[gateway.compose]]
+        name = "inner"
+        path = "/inner"
+        part.one = { get = "/b/x" }
+        "#,
+    )
+    .await;
+    let document = bridge.client().get("/outer").await.expect(200);
+    assert_eq!(document["missing"], json!(["two"]));
+    assert_eq!((a.requests(), b.requests()), (1, 0));
+    let metrics = bridge.admin().get("/metrics").await;
+    let metrics = String::from_utf8_lossy(&metrics.bytes).into_owned();
+    for (route, status) in [("outer", 200), ("a", 200), ("inner", 404)] {
+        let labels = format!("route=\"{route}\",method=\"*\",status=\"{status}\"}} 1");
+        assert!(metrics.contains(&labels), "{labels}");
+    }
+}
+
+#[tokio::test]
 async fn a_part_that_needs_another_comes_after_it() {
     let (a, b) = (Backend::start("a b&c").await, Backend::start("b").await);
     let bridge = bridge(
