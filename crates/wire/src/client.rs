@@ -6,12 +6,12 @@ mod http2;
 
 use std::io;
 use std::sync::Arc;
-use std::task::{Context, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::request::Parts;
 use http::{Request, Response};
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use crate::body::{Body, BoxError};
 use crate::http1::Malformed;
@@ -33,6 +33,9 @@ pub enum ExchangeError {
     /// The body of the request broke off.
     #[error("the body of the request broke off")]
     Request(#[source] BoxError),
+    /// The response did not begin in time.
+    #[error("the response did not begin in time")]
+    Slow,
     /// HTTP/2 failed.
     #[error("HTTP/2 failed")]
     Http2(#[source] hyper::Error),
@@ -64,6 +67,8 @@ pub struct Settings {
     pub idle: usize,
     /// For how long: less than the server keeps them.
     pub idle_timeout: Duration,
+    /// How long a connection, the sending of a request and the head of its response may take.
+    pub timeout: Duration,
     /// Whether the server speaks HTTP/2.
     pub http2: bool,
 }
@@ -74,6 +79,7 @@ impl Default for Settings {
             head_limit: 64 << 10,
             idle: 256,
             idle_timeout: Duration::from_secs(50),
+            timeout: Duration::from_secs(60),
             http2: false,
         }
     }
@@ -114,58 +120,74 @@ impl Pool {
         request: Request<Body>,
         again: bool,
     ) -> Result<Response<Body>, ExchangeError> {
-        let (parts, body) = request.into_parts();
-        self.send(&parts, body, again).await
+        let limit = self.0.settings.timeout;
+        self.exchange_within(limit, request, again).await
     }
 
-    /// The same for whoever may need the head once more.
+    /// As [`Pool::exchange`], with another limit than that of the settings for everything before
+    /// the body of the response. It costs less than a timer around the exchange.
+    pub async fn exchange_within(
+        &self,
+        limit: Duration,
+        request: Request<Body>,
+        again: bool,
+    ) -> Result<Response<Body>, ExchangeError> {
+        let (parts, body) = request.into_parts();
+        self.send(&parts, body, Instant::now() + limit, again).await
+    }
+
+    /// The same until a moment, for whoever may need the head once more.
     pub async fn send(
         &self,
         parts: &Parts,
         body: Body,
+        ends: Instant,
         again: bool,
     ) -> Result<Response<Body>, ExchangeError> {
         if self.0.settings.http2 {
             let request = Request::from_parts(parts.clone(), body);
-            return self.0.http2.exchange(&*self.0.connect, request).await;
+            let exchange = self.0.http2.exchange(&*self.0.connect, request);
+            let exchange = tokio::time::timeout_at(ends, exchange);
+            return exchange.await.unwrap_or(Err(ExchangeError::Slow));
         }
-        if let Some(link) = self.take_idle() {
+        if let Some(link) = self.take_idle(Instant::now(), ends) {
             let copy = if again { body.try_clone() } else { None };
             match (exchange::exchange(self, link, parts, body).await, copy) {
-                (Err(ExchangeError::Io(_)), Some(copy)) => self.fresh(parts, copy).await,
+                (Err(ExchangeError::Io(_)), Some(copy)) => self.fresh(ends, parts, copy).await,
                 (result, _) => result,
             }
         } else {
-            self.fresh(parts, body).await
+            self.fresh(ends, parts, body).await
         }
     }
 
-    async fn fresh(&self, parts: &Parts, body: Body) -> Result<Response<Body>, ExchangeError> {
-        let stream = self
-            .0
-            .connect
-            .connect()
-            .await
-            .map_err(ExchangeError::Connect)?;
-        let link = Arc::new(Mutex::new(Link::new(stream)));
-        exchange::exchange(self, link, parts, body).await
+    async fn fresh(
+        &self,
+        ends: Instant,
+        parts: &Parts,
+        body: Body,
+    ) -> Result<Response<Body>, ExchangeError> {
+        let connecting = tokio::time::timeout_at(ends, self.0.connect.connect());
+        let connected = connecting.await.map_err(|_| ExchangeError::Slow)?;
+        let mut link = Link::new(connected.map_err(ExchangeError::Connect)?);
+        link.patience.until(ends);
+        exchange::exchange(self, Arc::new(Mutex::new(link)), parts, body).await
     }
 
-    /// A kept connection that looks alive.
-    fn take_idle(&self) -> Option<SharedLink> {
+    /// A kept connection that looks alive, for an exchange until `ends`.
+    fn take_idle(&self, now: Instant, ends: Instant) -> Option<SharedLink> {
         let mut idle = self.0.idle.lock();
         while let Some((link, since)) = idle.pop() {
-            if since.elapsed() >= self.0.settings.idle_timeout {
+            if now.saturating_duration_since(since) >= self.0.settings.idle_timeout {
                 // Those below are older still.
                 idle.clear();
                 return None;
             }
+            let mut held = link.lock();
             // Whatever comes without having been asked for, an end too, ends the connection.
-            let quiet = link
-                .lock()
-                .poll_fill(&mut Context::from_waker(Waker::noop()))
-                .is_pending();
-            if quiet {
+            if held.is_quiet() {
+                held.patience.until(ends);
+                drop(held);
                 return Some(link);
             }
         }

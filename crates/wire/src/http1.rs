@@ -104,16 +104,19 @@ fn only_whole_line_ends(head: &[u8]) -> Result<(), Malformed> {
     }
 }
 
-/// The fields of a head, whose values share the buffer of `head`.
+/// Fields that are added to most heads on their way.
+const ADDED: usize = 2;
+
+/// The fields of a head, whose values share the buffer that they stand in.
 fn header_map(
-    head: &bytes::Bytes,
+    buffer: &bytes::Bytes,
     fields: &[httparse::Header<'_>],
 ) -> Result<HeaderMap, Malformed> {
-    let mut headers = HeaderMap::with_capacity(fields.len());
+    let mut headers = HeaderMap::with_capacity(fields.len() + ADDED);
     for field in fields {
         let name = HeaderName::from_bytes(field.name.as_bytes())
             .map_err(|_| Malformed::Syntax("the name of a field"))?;
-        let value = HeaderValue::from_maybe_shared(head.slice_ref(field.value))
+        let value = HeaderValue::from_maybe_shared(buffer.slice_ref(field.value))
             .map_err(|_| Malformed::Syntax("the value of a field"))?;
         headers
             .try_append(name, value)

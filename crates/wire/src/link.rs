@@ -7,11 +7,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::http1::{Decoded, Decoder, Malformed};
+use crate::patience::Patience;
 use crate::stream::Stream;
 
 /// Bytes that are read at once.
@@ -30,7 +31,9 @@ pub(crate) type SharedLink = Arc<Mutex<Link>>;
 pub(crate) struct Link {
     pub(crate) stream: Stream,
     /// What was read and not used yet.
-    pub(crate) buffer: BytesMut,
+    pub(crate) buffer: Bytes,
+    /// With the peer, in whatever it is to do next.
+    pub(crate) patience: Patience,
     /// The body that is being read.
     pub(crate) decoder: Decoder,
     /// Which body that is: others read nothing any more.
@@ -60,7 +63,8 @@ impl Link {
     pub(crate) fn new(stream: Stream) -> Self {
         Self {
             stream,
-            buffer: BytesMut::new(),
+            buffer: Bytes::new(),
+            patience: Patience::new(),
             decoder: Decoder::done(),
             generation: 0,
             before_body: b"",
@@ -72,9 +76,27 @@ impl Link {
         ARRIVALS.with_borrow_mut(|arrivals| {
             let mut here = ReadBuf::new(arrivals);
             ready!(Pin::new(&mut self.stream).poll_read(cx, &mut here))?;
-            self.buffer.extend_from_slice(here.filled());
+            self.add(here.filled());
             Poll::Ready(Ok(here.filled().len()))
         })
+    }
+
+    /// Mostly the buffer is empty, and one copy of what has come is all that its message needs:
+    /// the fields of its head and its body are slices of that.
+    fn add(&mut self, arrived: &[u8]) {
+        if self.buffer.is_empty() {
+            self.buffer = Bytes::copy_from_slice(arrived);
+        } else {
+            let mut all = BytesMut::from(std::mem::take(&mut self.buffer));
+            all.extend_from_slice(arrived);
+            self.buffer = all.freeze();
+        }
+    }
+
+    /// Whether nothing has come, as far as is known without asking the kernel: an end would have
+    /// come, too.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        self.buffer.is_empty() && self.stream.is_quiet()
     }
 
     /// The next part of the body.
@@ -141,10 +163,4 @@ impl Link {
         }
         self.poll_flush(cx)?.map(Ok)
     }
-}
-
-/// Writes all of `slices` to the connection.
-pub(crate) async fn write(link: &Mutex<Link>, slices: &mut [io::IoSlice<'_>]) -> io::Result<()> {
-    let mut left = slices;
-    std::future::poll_fn(|cx| link.lock().poll_write(cx, &mut left)).await
 }

@@ -115,6 +115,8 @@ pub async fn serve(
     settings: Arc<Settings>,
     drain: CancellationToken,
 ) {
+    // One of its own: that of all would be a lock which threads take from each other.
+    let drain = drain.child_token();
     let mut link = Link::new(stream);
     let http2 = match protocol {
         Protocol::Http1 => false,
@@ -134,14 +136,7 @@ pub async fn serve(
     };
     if http2 {
         let Link { stream, buffer, .. } = link;
-        http2::serve(
-            stream.after(buffer.freeze()),
-            connection,
-            answers,
-            &settings,
-            drain,
-        )
-        .await;
+        http2::serve(stream.after(buffer), connection, answers, &settings, drain).await;
     } else {
         http1::serve(link, connection, answers, &settings, drain).await;
     }

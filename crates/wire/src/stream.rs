@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -50,6 +50,25 @@ impl Stream {
         debug_assert!(self.before.is_empty(), "nothing was put back before");
         self.before = bytes;
         self
+    }
+
+    /// Whether there is nothing to read, not even an end, as far as is known without asking the
+    /// kernel. What there is may be lost: who did not expect it wants no more of this stream.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        let mut byte = [0];
+        match &mut self.inner {
+            _ if self.before.has_remaining() => false,
+            Inner::Tcp(stream) => stream
+                .try_read(&mut byte)
+                .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock),
+            Inner::Other(stream) => {
+                let mut cx = Context::from_waker(Waker::noop());
+                let read = stream
+                    .as_mut()
+                    .poll_read(&mut cx, &mut ReadBuf::new(&mut byte));
+                read.is_pending()
+            }
+        }
     }
 
     /// Where the other side is, if it is TCP.

@@ -71,7 +71,7 @@ impl Direction {
                         Poll::Ready(_) => {}
                     }
                 }
-                self.waiting = from.buffer.split().freeze();
+                self.waiting = std::mem::take(&mut from.buffer);
                 moved = true;
             }
             let mut to = to.lock();

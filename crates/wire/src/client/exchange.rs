@@ -15,6 +15,7 @@ use crate::body::{Body, Companion, Incoming};
 use crate::http1::write::{self, Persistence};
 use crate::http1::{Decoder, Framing, Malformed, Parsed, ResponseHead, parse_response};
 use crate::link::{Link, SharedLink};
+use crate::spare::Spare;
 use crate::tunnel::{Upgrade, Upgraded};
 
 /// Responses before the response: `100 Continue`, `103 Early Hints`.
@@ -88,7 +89,7 @@ fn respond(
         && length <= held.buffer.len() as u64
     {
         let here = usize::try_from(length).unwrap_or(usize::MAX);
-        let whole = held.buffer.split_to(here).freeze();
+        let whole = held.buffer.split_to(here);
         // More than was promised would be taken for the next response.
         let clean = keep_alive && sending.done && held.buffer.is_empty();
         drop(held);
@@ -125,9 +126,16 @@ fn ready_head(
                 Parsed::Partial => {}
             }
         }
-        if ready!(link.poll_fill(cx)).map_err(ExchangeError::Io)? == 0 {
-            let closed = io::Error::from(io::ErrorKind::UnexpectedEof);
-            return Poll::Ready(Err(ExchangeError::Io(closed)));
+        match link.poll_fill(cx).map_err(ExchangeError::Io)? {
+            Poll::Ready(0) => {
+                let closed = io::Error::from(io::ErrorKind::UnexpectedEof);
+                return Poll::Ready(Err(ExchangeError::Io(closed)));
+            }
+            Poll::Ready(_) => {}
+            Poll::Pending => {
+                ready!(link.patience.poll(cx));
+                return Poll::Ready(Err(ExchangeError::Slow));
+            }
         }
     }
 }
@@ -135,7 +143,8 @@ fn ready_head(
 /// The sending of a request, as far as it has come.
 struct Sending {
     /// Written, but not yet taken by the connection.
-    head: Bytes,
+    head: Spare,
+    head_sent: usize,
     part: Bytes,
     end: &'static [u8],
     body: Body,
@@ -149,7 +158,7 @@ struct Sending {
 impl Sending {
     fn new(parts: &Parts, body: Body, upgrade: Option<&Upgrade>) -> Self {
         let framing = framing(&parts.headers, &body);
-        let mut out = Vec::with_capacity(512);
+        let mut out = Spare::take();
         let persistence = if upgrade.is_some() {
             Persistence::Upgrade
         } else {
@@ -174,7 +183,8 @@ impl Sending {
             _ => None,
         };
         Self {
-            head: out.into(),
+            head: out,
+            head_sent: 0,
             part: Bytes::new(),
             end: b"",
             body,
@@ -218,9 +228,9 @@ impl Sending {
                     *left = left.checked_sub(length).ok_or_else(not_as_promised)?;
                 }
                 if self.chunked {
-                    let mut head = Vec::with_capacity(16);
-                    write::chunk_size(&mut head, data.len());
-                    (self.head, self.end) = (head.into(), b"\r\n");
+                    self.head = Spare::take();
+                    write::chunk_size(&mut self.head, data.len());
+                    self.end = b"\r\n";
                 }
                 self.part = data;
                 Ok(())
@@ -234,30 +244,35 @@ impl Sending {
             return Err(not_as_promised());
         }
         if self.chunked {
-            let mut out = Vec::with_capacity(8);
-            write::last_chunk(&mut out, trailers.as_ref());
-            self.head = out.into();
+            self.head = Spare::take();
+            write::last_chunk(&mut self.head, trailers.as_ref());
         }
         self.body_over = true;
         Ok(())
     }
 
     fn write(&mut self, link: &mut Link, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
-        while self.head.has_remaining() || self.part.has_remaining() || !self.end.is_empty() {
+        loop {
+            let head = &self.head[self.head_sent..];
+            if head.is_empty() && self.part.is_empty() && self.end.is_empty() {
+                break;
+            }
             let slices = [
-                io::IoSlice::new(&self.head),
+                io::IoSlice::new(head),
                 io::IoSlice::new(&self.part),
                 io::IoSlice::new(self.end),
             ];
             let Poll::Ready(written) = link.poll_write_some(cx, &slices)? else {
                 return Ok(Poll::Pending);
             };
-            let of_head = written.min(self.head.len());
-            self.head.advance(of_head);
+            let of_head = written.min(head.len());
+            self.head_sent += of_head;
             let of_part = (written - of_head).min(self.part.len());
             self.part.advance(of_part);
             self.end = &self.end[written - of_head - of_part..];
         }
+        // Others can use it while this exchange waits.
+        (self.head, self.head_sent) = (Spare::default(), 0);
         link.poll_flush(cx)
     }
 }

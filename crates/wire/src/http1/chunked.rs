@@ -1,6 +1,6 @@
 //! The chunked transfer coding (RFC 9112, section 7.1), read byte by byte where it is not data.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use http::HeaderMap;
 
 use super::{Malformed, header_map, only_whole_line_ends};
@@ -38,7 +38,7 @@ pub(super) enum Piece {
 
 impl Chunked {
     /// Takes what it can from the start of `buffer`.
-    pub(super) fn decode(&mut self, buffer: &mut BytesMut) -> Result<Piece, Malformed> {
+    pub(super) fn decode(&mut self, buffer: &mut Bytes) -> Result<Piece, Malformed> {
         loop {
             match *self {
                 Self::Size => match line(buffer, LINE)? {
@@ -63,7 +63,7 @@ impl Chunked {
                     } else {
                         Self::Data(left)
                     };
-                    return Ok(Piece::Data(buffer.split_to(here).freeze()));
+                    return Ok(Piece::Data(buffer.split_to(here)));
                 }
                 Self::DataEnd => match buffer.get(..2) {
                     None => return Ok(Piece::NeedsMore),
@@ -79,7 +79,7 @@ impl Chunked {
         }
     }
 
-    fn trailers(&mut self, buffer: &mut BytesMut) -> Result<Piece, Malformed> {
+    fn trailers(&mut self, buffer: &mut Bytes) -> Result<Piece, Malformed> {
         if buffer.starts_with(b"\r\n") {
             buffer.advance(2);
             *self = Self::Done;
@@ -92,7 +92,7 @@ impl Chunked {
         if end > TRAILERS {
             return Err(Malformed::TooLarge);
         }
-        let head = buffer.split_to(end + 4).freeze();
+        let head = buffer.split_to(end + 4);
         only_whole_line_ends(&head)?;
         let mut fields = [httparse::EMPTY_HEADER; TRAILER_FIELDS];
         let parsed = httparse::parse_headers(&head, &mut fields);
@@ -105,10 +105,10 @@ impl Chunked {
 }
 
 /// The next line without its end, if it is there.
-fn line(buffer: &mut BytesMut, limit: usize) -> Result<Option<Bytes>, Malformed> {
+fn line(buffer: &mut Bytes, limit: usize) -> Result<Option<Bytes>, Malformed> {
     match memchr::memchr(b'\n', buffer) {
         Some(end) if end <= limit && end > 0 && buffer[end - 1] == b'\r' => {
-            let mut line = buffer.split_to(end + 1).freeze();
+            let mut line = buffer.split_to(end + 1);
             line.truncate(end - 1);
             Ok(Some(line))
         }

@@ -1,6 +1,6 @@
 //! Bodies, whichever way they end.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::HeaderMap;
 
 use super::chunked::{Chunked, Piece};
@@ -50,17 +50,17 @@ impl Decoder {
     }
 
     /// Takes what it can from the start of `buffer`.
-    pub(crate) fn decode(&mut self, buffer: &mut BytesMut) -> Result<Decoded, Malformed> {
+    pub(crate) fn decode(&mut self, buffer: &mut Bytes) -> Result<Decoded, Malformed> {
         match self {
             Self::Length(0) => Ok(Decoded::End),
             Self::Length(_) | Self::UntilClose if buffer.is_empty() => Ok(Decoded::NeedsMore),
-            Self::UntilClose => Ok(Decoded::Data(buffer.split().freeze())),
+            Self::UntilClose => Ok(Decoded::Data(std::mem::take(buffer))),
             Self::Length(left) => {
                 let here = usize::try_from(*left)
                     .unwrap_or(usize::MAX)
                     .min(buffer.len());
                 *left -= here as u64;
-                Ok(Decoded::Data(buffer.split_to(here).freeze()))
+                Ok(Decoded::Data(buffer.split_to(here)))
             }
             Self::Chunked(chunked) => Ok(match chunked.decode(buffer)? {
                 Piece::Data(data) => Decoded::Data(data),

@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use http::header::{CONNECTION, EXPECT, HOST, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
@@ -32,36 +32,33 @@ pub struct RequestHead {
 }
 
 /// Parses the head at the start of `buffer`, which is at most `limit` bytes long, and takes it out.
-pub fn parse_request(
-    buffer: &mut BytesMut,
-    limit: usize,
-) -> Result<Parsed<RequestHead>, Malformed> {
+pub fn parse_request(buffer: &mut Bytes, limit: usize) -> Result<Parsed<RequestHead>, Malformed> {
     // Empty lines before a request are passed over (RFC 9112, section 2.2).
     while buffer.starts_with(b"\r\n") {
         buffer.advance(2);
     }
     // The values of the fields will share what is parsed.
-    let bytes = std::mem::take(buffer).freeze();
+    let bytes = std::mem::take(buffer);
     let mut fields = [MaybeUninit::uninit(); FIELDS];
     let mut parsed = httparse::Request::new(&mut []);
     let config = httparse::ParserConfig::default();
     match config.parse_request_with_uninit_headers(&mut parsed, &bytes, &mut fields) {
         Ok(Status::Complete(length)) if length <= limit => {
-            let (head, method) = (bytes.slice(..length), parsed.method.unwrap_or_default());
+            let method = parsed.method.unwrap_or_default();
             let target = parsed.path.unwrap_or_default().as_bytes();
             let first = First {
                 method: Method::from_bytes(method.as_bytes())
                     .map_err(|_| Malformed::Syntax("the method"))?,
-                target: head.slice_ref(target),
+                target: bytes.slice_ref(target),
                 modern: parsed.version == Some(1),
             };
-            only_whole_line_ends(&head)?;
-            let headers = header_map(&head, parsed.headers)?;
-            buffer.extend_from_slice(&bytes[length..]);
+            only_whole_line_ends(&bytes[..length])?;
+            let headers = header_map(&bytes, parsed.headers)?;
+            *buffer = bytes.slice(length..);
             first.with(headers)
         }
         Ok(Status::Partial) if bytes.len() <= limit => {
-            *buffer = bytes.into();
+            *buffer = bytes;
             Ok(Parsed::Partial)
         }
         Ok(_) => Err(Malformed::TooLarge),

@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use http::header::CONNECTION;
 use http::{HeaderMap, Method, StatusCode};
 use httparse::Status;
@@ -26,22 +26,21 @@ pub struct ResponseHead {
 /// Parses the head at the start of `buffer`, which is at most `limit` bytes long and answers a
 /// request of `method`, and takes it out.
 pub fn parse_response(
-    buffer: &mut BytesMut,
+    buffer: &mut Bytes,
     limit: usize,
     method: &Method,
 ) -> Result<Parsed<ResponseHead>, Malformed> {
-    let bytes = std::mem::take(buffer).freeze();
+    let bytes = std::mem::take(buffer);
     let mut fields = [MaybeUninit::uninit(); FIELDS];
     let mut parsed = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
     match config.parse_response_with_uninit_headers(&mut parsed, &bytes, &mut fields) {
         Ok(Status::Complete(length)) if length <= limit => {
-            let head = bytes.slice(..length);
-            only_whole_line_ends(&head)?;
+            only_whole_line_ends(&bytes[..length])?;
             let status = StatusCode::from_u16(parsed.code.unwrap_or_default())
                 .map_err(|_| Malformed::Syntax("the status"))?;
-            let headers = header_map(&head, parsed.headers)?;
-            buffer.extend_from_slice(&bytes[length..]);
+            let headers = header_map(&bytes, parsed.headers)?;
+            *buffer = bytes.slice(length..);
             let modern = parsed.version == Some(1);
             let framing = body_of(status, method, &headers)?;
             let keep_alive = match (headers.contains_key(CONNECTION), modern) {
@@ -57,7 +56,7 @@ pub fn parse_response(
             }))
         }
         Ok(Status::Partial) if bytes.len() <= limit => {
-            *buffer = bytes.into();
+            *buffer = bytes;
             Ok(Parsed::Partial)
         }
         Ok(_) => Err(Malformed::TooLarge),

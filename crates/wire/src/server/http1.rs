@@ -11,13 +11,14 @@ use http::header::{CONTENT_LENGTH, UPGRADE};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use http_body::{Body as _, Frame};
 use parking_lot::Mutex;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::{Answers, Connection, Settings};
 use crate::body::{Body, BoxError, Incoming};
 use crate::http1::write::{self, Persistence};
 use crate::http1::{Decoded, Decoder, Framing, Malformed, Parsed, RequestHead, parse_request};
-use crate::link::{self, Link, SharedLink};
+use crate::link::{Link, SharedLink};
+use crate::spare::Spare;
 use crate::tunnel::{self, Upgrade, Upgraded};
 
 /// What of a body that nobody has read is read and thrown away, so that the connection can go on.
@@ -38,6 +39,7 @@ pub(super) async fn serve<A: Answers>(
     let line = Line {
         link: Arc::new(Mutex::new(link)),
         settings,
+        drained: Box::pin(drain.clone().cancelled_owned()),
         drain,
     };
     let mut served = Served {
@@ -60,6 +62,8 @@ struct Line<'a> {
     link: SharedLink,
     settings: &'a Settings,
     drain: CancellationToken,
+    /// Registered once, not for each request.
+    drained: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 /// Whether there will be another request.
@@ -126,7 +130,7 @@ impl<A: Answers> Served<'_, A> {
             Framing::Length(0) => Body::empty(),
             Framing::Length(length) if length <= link.buffer.len() as u64 => {
                 // Here already; the cast cannot lose anything, as the buffer is as long.
-                Body::full(link.buffer.split_to(length as usize).freeze())
+                Body::full(link.buffer.split_to(length as usize))
             }
             framing => {
                 link.decoder = Decoder::new(framing);
@@ -154,30 +158,33 @@ impl<A: Answers> Served<'_, A> {
 
 impl Line<'_> {
     /// The next head; `None` if there will be none.
-    async fn head(&self) -> io::Result<Option<Result<RequestHead, Malformed>>> {
-        let limit = self.settings.head_limit;
-        match std::future::poll_fn(|cx| Poll::Ready(poll_head(&self.link, cx, limit))).await {
-            Poll::Ready(head) => return head,
-            Poll::Pending => {}
-        }
-        let idle = self.link.lock().buffer.is_empty();
-        if idle {
-            let first = std::future::poll_fn(|cx| poll_bytes(&self.link, cx));
-            tokio::select! {
-                biased;
-                more = tokio::time::timeout(self.settings.idle_timeout, first) => match more {
-                    Ok(Ok(true)) => {}
-                    Ok(Ok(false)) | Err(_) => return Ok(None),
-                    Ok(Err(error)) => return Err(error),
-                },
-                () = self.drain.cancelled() => return Ok(None),
+    async fn head(&mut self) -> io::Result<Option<Result<RequestHead, Malformed>>> {
+        let mut begun = None;
+        std::future::poll_fn(|cx| {
+            let mut link = self.link.lock();
+            if let Poll::Ready(head) = poll_head(&mut link, cx, self.settings.head_limit) {
+                return Poll::Ready(head);
             }
-        }
-        let whole = std::future::poll_fn(|cx| poll_head(&self.link, cx, limit));
-        match tokio::time::timeout(self.settings.head_timeout, whole).await {
-            Ok(head) => head,
-            Err(_) => Ok(Some(Err(Malformed::Slow))),
-        }
+            let begins = !link.buffer.is_empty();
+            if begun != Some(begins) {
+                // The time for a head counts from its first byte.
+                begun = Some(begins);
+                link.patience.within(if begins {
+                    self.settings.head_timeout
+                } else {
+                    self.settings.idle_timeout
+                });
+            }
+            if link.patience.poll(cx).is_ready() {
+                return Poll::Ready(Ok(begins.then_some(Err(Malformed::Slow))));
+            }
+            drop(link);
+            if !begins && self.drained.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Ok(None));
+            }
+            Poll::Pending
+        })
+        .await
     }
 
     /// Takes what is left of a body that was not read, if it is little and here; whether the next
@@ -200,7 +207,7 @@ impl Line<'_> {
     }
 
     /// Writes an answer; whether the connection can go on.
-    async fn write(&self, asked: &Asked, response: Response<Body>) -> io::Result<bool> {
+    async fn write(&mut self, asked: &Asked, response: Response<Body>) -> io::Result<bool> {
         let (parts, body) = response.into_parts();
         let mut body = Counted::new(&parts.headers, body);
         let framing = asked.framing(parts.status, &parts.headers, &body);
@@ -213,7 +220,7 @@ impl Line<'_> {
             (true, Version::HTTP_10) => Persistence::KeepAlive,
             (true, _) => Persistence::Default,
         };
-        let mut out = Vec::with_capacity(512);
+        let mut out = Spare::take();
         write::response_head(&mut out, parts.status, &parts.headers, framing, persistence);
         if asked.method == Method::HEAD || matches!(framing, None | Some(Framing::Length(0))) {
             self.send(&out, &[], &[]).await?;
@@ -263,7 +270,7 @@ impl Line<'_> {
 
     /// Writes a part of a body, after what is in `out`.
     async fn part(
-        &self,
+        &mut self,
         out: &mut Vec<u8>,
         data: &Bytes,
         chunked: bool,
@@ -292,7 +299,7 @@ impl Line<'_> {
         self.send(out, data, end).await
     }
 
-    async fn send(&self, one: &[u8], two: &[u8], three: &[u8]) -> io::Result<()> {
+    async fn send(&mut self, one: &[u8], two: &[u8], three: &[u8]) -> io::Result<()> {
         let mut slices = [
             io::IoSlice::new(one),
             io::IoSlice::new(two),
@@ -306,10 +313,19 @@ impl Line<'_> {
         if let Poll::Ready(written) = now.await {
             return written;
         }
-        let writing = link::write(&self.link, left);
-        tokio::time::timeout(self.settings.write_timeout, writing)
-            .await
-            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        self.link
+            .lock()
+            .patience
+            .within(self.settings.write_timeout);
+        std::future::poll_fn(|cx| {
+            let mut link = self.link.lock();
+            if let Poll::Ready(written) = link.poll_write(cx, &mut left) {
+                return Poll::Ready(written);
+            }
+            ready!(link.patience.poll(cx));
+            Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        })
+        .await
     }
 
     fn leaves_much(&self) -> bool {
@@ -321,7 +337,7 @@ impl Line<'_> {
                 .is_none_or(|left| left > link.buffer.len() as u64)
     }
 
-    async fn tunnel(&self, response: Response<Body>, other: &SharedLink) -> io::Result<Next> {
+    async fn tunnel(&mut self, response: Response<Body>, other: &SharedLink) -> io::Result<Next> {
         let mut out = Vec::with_capacity(256);
         let (status, headers) = (response.status(), response.headers());
         debug_assert!(headers.contains_key(UPGRADE), "the protocol is named");
@@ -421,11 +437,10 @@ impl Counted {
 }
 
 fn poll_head(
-    link: &SharedLink,
+    link: &mut Link,
     cx: &mut Context<'_>,
     limit: usize,
 ) -> Poll<io::Result<Option<Result<RequestHead, Malformed>>>> {
-    let mut link = link.lock();
     loop {
         if !link.buffer.is_empty() {
             match parse_request(&mut link.buffer, limit) {
@@ -438,10 +453,4 @@ fn poll_head(
             return Poll::Ready(Ok(None));
         }
     }
-}
-
-/// Reads the first bytes of what comes; whether there are any.
-fn poll_bytes(link: &SharedLink, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
-    let read = ready!(link.lock().poll_fill(cx))?;
-    Poll::Ready(Ok(read > 0))
 }
