@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: builds what is measured and what measures, and starts PostgreSQL for it.
 
+mod gateway;
+
 use anyhow::Result;
 
 use crate::engines::{Borrowed, Durability, Postgres};
@@ -9,12 +11,18 @@ use crate::process::{command, free_address, run as run_command};
 ///
 /// Builds the release program, starts it on SQLite and on PostgreSQL, and prints tables.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Examples:
   cargo xtask bench                              both engines, three rounds each; ten minutes
   cargo xtask bench --no-postgres -- --only cart --seconds 2 --rounds 1
-  cargo xtask bench -- --write                   the figures go into docs/performance.md")]
+  cargo xtask bench -- --write                   the figures go into docs/performance.md
+  cargo xtask bench gateway                      the gateway beside nginx, HAProxy and others"
+)]
 pub(crate) struct Options {
+    #[command(subcommand)]
+    what: Option<What>,
     /// Leave PostgreSQL out
     #[arg(long)]
     no_postgres: bool,
@@ -23,7 +31,19 @@ pub(crate) struct Options {
     rest: Vec<String>,
 }
 
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    Gateway(gateway::Options),
+}
+
 pub(crate) fn run(options: &Options) -> Result<()> {
+    match &options.what {
+        Some(What::Gateway(gateway)) => gateway::run(gateway),
+        None => run_shop(options),
+    }
+}
+
+fn run_shop(options: &Options) -> Result<()> {
     let build = "cargo build --release --locked --package rialto --package rialto-bench";
     run_command(&mut command(build))?;
     let mut bench = command("target/release/rialto-bench");

@@ -67,7 +67,7 @@ pub(crate) fn run(command: &Command) -> Result<()> {
 
 /// Where servers keep what they know. Not below `target`: servers that refuse to run as root must
 /// be able to get there as somebody else.
-fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     std::env::var_os("RIALTO_ENGINES")
         .map_or_else(|| PathBuf::from("/var/tmp/rialto-engines"), PathBuf::from)
 }

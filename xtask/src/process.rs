@@ -141,7 +141,7 @@ impl Drop for Running {
     clippy::disallowed_methods,
     reason = "nothing else waits for a process of another kind"
 )]
-fn pause(duration: Duration) {
+pub(crate) fn pause(duration: Duration) {
     std::thread::sleep(duration);
 }
 

@@ -25,10 +25,15 @@ pub(crate) fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
     Ok(program.canonicalize()?)
 }
 
-/// A program from PyPI in a virtual environment of its own; its path.
+/// A program from PyPI that is called as its package; its path.
 pub(crate) fn python_tool(name: &str, version: &str) -> Result<PathBuf> {
+    python_program(name, version, name)
+}
+
+/// A program of the package `name` from PyPI in a virtual environment of its own; its path.
+pub(crate) fn python_program(name: &str, version: &str, program: &str) -> Result<PathBuf> {
     let folder = Path::new(FOLDER).join(format!("{name}-{version}"));
-    let program = folder.join("bin").join(name);
+    let program = folder.join("bin").join(program);
     if !program.exists() {
         println!("installing {name} {version}");
         let has_venv =
