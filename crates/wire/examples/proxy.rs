@@ -51,8 +51,8 @@ impl Proxy {
         let headers = request.headers_mut();
         // Nobody before this proxy is trusted.
         headers.insert(FORWARDED_FOR, client.clone());
-        let exchange = self.pools[workers::index()].exchange_within(PATIENCE, request, true);
-        let status = match exchange.await {
+        let pool = &self.pools[workers::index()];
+        let status = match pool.exchange_within(PATIENCE, request, true).await {
             Ok(response) => {
                 self.passed.fetch_add(1, Ordering::Relaxed);
                 return response;

@@ -140,25 +140,25 @@ impl Pool {
     pub async fn send(
         &self,
         parts: &Parts,
-        body: Body,
+        mut body: Body,
         ends: Instant,
         again: bool,
     ) -> Result<Response<Body>, ExchangeError> {
         if self.0.settings.http2 {
             let request = Request::from_parts(parts.clone(), body);
             let exchange = self.0.http2.exchange(&*self.0.connect, request);
-            let exchange = tokio::time::timeout_at(ends, exchange);
+            let exchange = Box::pin(tokio::time::timeout_at(ends, exchange));
             return exchange.await.unwrap_or(Err(ExchangeError::Slow));
         }
         if let Some(link) = self.take_idle(Instant::now(), ends) {
             let copy = if again { body.try_clone() } else { None };
             match (exchange::exchange(self, link, parts, body).await, copy) {
-                (Err(ExchangeError::Io(_)), Some(copy)) => self.fresh(ends, parts, copy).await,
-                (result, _) => result,
+                (Err(ExchangeError::Io(_)), Some(copy)) => body = copy,
+                (result, _) => return result,
             }
-        } else {
-            self.fresh(ends, parts, body).await
         }
+        // What is rare has no room in each exchange: who makes many at once holds all of them.
+        Box::pin(self.fresh(ends, parts, body)).await
     }
 
     async fn fresh(

@@ -136,7 +136,9 @@ pub async fn serve(
     };
     if http2 {
         let Link { stream, buffer, .. } = link;
-        http2::serve(stream.after(buffer), connection, answers, &settings, drain).await;
+        let stream = stream.after(buffer);
+        // The larger of the two would set the size of both.
+        Box::pin(http2::serve(stream, connection, answers, &settings, drain)).await;
     } else {
         http1::serve(link, connection, answers, &settings, drain).await;
     }

@@ -105,8 +105,8 @@ impl<A: Answers> Served<'_, A> {
             version: head.version,
             keep_alive: head.keep_alive,
         };
-        let request = self.request(head);
-        let mut response = match self.answers.call(request).await {
+        // Without names for what is between: each would have room of its own in the future.
+        let mut response = match self.answers.call(self.request(head)).await {
             Ok(response) => response,
             Err(never) => match never {},
         };
@@ -344,7 +344,7 @@ impl Line<'_> {
         write::response_head(&mut out, status, headers, None, Persistence::Upgrade);
         self.send(&out, &[], &[]).await?;
         let joined = tunnel::join(&self.link, other, self.settings.tunnel_timeout);
-        joined.await.map(|()| Next::Gone)
+        Box::pin(joined).await.map(|()| Next::Gone)
     }
 
     /// Ends the connection in a way that lets the client read the last answer.
