@@ -104,15 +104,13 @@ fn only_whole_line_ends(head: &[u8]) -> Result<(), Malformed> {
     }
 }
 
-/// Fields that are added to most heads on their way.
-const ADDED: usize = 2;
-
-/// The fields of a head, whose values share the buffer that they stand in.
+/// The fields of a head, whose values share the buffer that they stand in, with room for `more`.
 fn header_map(
     buffer: &bytes::Bytes,
     fields: &[httparse::Header<'_>],
+    more: usize,
 ) -> Result<HeaderMap, Malformed> {
-    let mut headers = HeaderMap::with_capacity(fields.len() + ADDED);
+    let mut headers = HeaderMap::with_capacity(fields.len() + more);
     for field in fields {
         let name = HeaderName::from_bytes(field.name.as_bytes())
             .map_err(|_| Malformed::Syntax("the name of a field"))?;

@@ -10,6 +10,9 @@ use httparse::Status;
 
 use super::{FIELDS, Framing, Malformed, Parsed, framing, header_map, lists, only_whole_line_ends};
 
+/// Fields that a proxy adds: where the client is, and an id.
+const ADDED: usize = 2;
+
 /// The head of a request.
 #[derive(Debug)]
 pub struct RequestHead {
@@ -53,7 +56,7 @@ pub fn parse_request(buffer: &mut Bytes, limit: usize) -> Result<Parsed<RequestH
                 modern: parsed.version == Some(1),
             };
             only_whole_line_ends(&bytes[..length])?;
-            let headers = header_map(&bytes, parsed.headers)?;
+            let headers = header_map(&bytes, parsed.headers, ADDED)?;
             *buffer = bytes.slice(length..);
             first.with(headers)
         }

@@ -39,7 +39,7 @@ pub fn parse_response(
             only_whole_line_ends(&bytes[..length])?;
             let status = StatusCode::from_u16(parsed.code.unwrap_or_default())
                 .map_err(|_| Malformed::Syntax("the status"))?;
-            let headers = header_map(&bytes, parsed.headers)?;
+            let headers = header_map(&bytes, parsed.headers, 0)?;
             *buffer = bytes.slice(length..);
             let modern = parsed.version == Some(1);
             let framing = body_of(status, method, &headers)?;

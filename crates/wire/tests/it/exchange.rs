@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
@@ -142,6 +143,39 @@ async fn a_connection_that_was_closed_meanwhile_is_no_failure() {
         "2"
     );
     assert_eq!(connected.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_nothing_is_not_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let (pool, connected) = pool(
+        listener.local_addr().expect("bound"),
+        Settings {
+            timeout: Duration::from_secs(20),
+            ..Settings::default()
+        },
+    );
+    let server = async {
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+        stream.write_all(answer).await.expect("writes");
+        stream
+    };
+    // One answer, and then no more: neither on the same connection nor on another one.
+    let (_silent, first) = tokio::join!(server, pool.exchange(get("/"), true));
+    assert_eq!(text(first.expect("an answer")).await, "ok");
+    for (limit, connections) in [(5, 1), (5, 2), (20, 3)] {
+        let began = tokio::time::Instant::now();
+        let result = if limit == 20 {
+            pool.exchange(get("/"), true).await
+        } else {
+            let limit = Duration::from_secs(limit);
+            pool.exchange_within(limit, get("/"), true).await
+        };
+        assert!(matches!(result, Err(ExchangeError::Slow)), "{result:?}");
+        assert_eq!(began.elapsed().as_secs(), limit);
+        assert_eq!(connected.load(Ordering::SeqCst), connections);
+    }
 }
 
 #[tokio::test]
