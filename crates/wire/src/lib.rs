@@ -13,6 +13,8 @@ pub mod client;
 pub mod http1;
 mod link;
 mod patience;
+pub mod network;
+pub mod proxy_protocol;
 pub mod server;
 mod spare;
 mod stream;
