@@ -1,10 +1,15 @@
 //! Settings of the gateway.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use platform::config::Section;
+use platform::config::{Item, Section};
+use wire::front::{Front, Proxies};
+use wire::network::Networks;
+use wire::tls::{ClientAuth, Files, LoadErrors, Tls};
 
+use crate::client_address::Forwarding;
 use crate::table::Source;
 
 /// The section `gateway` of the configuration.
@@ -28,14 +33,26 @@ pub struct Config {
     pub rate_burst: u32,
     /// Routes beside those of the shop.
     pub routes: Option<Source>,
-    /// Reverse proxies in front.
-    pub trusted_proxies: usize,
+    /// Where the proxies and balancers in front are.
+    pub trusted: Networks,
+    /// Which fields they write.
+    pub forwarded: Forwarding,
+    /// Whether each connection begins with a header of the PROXY protocol.
+    pub proxy_protocol: bool,
+    /// Where plain HTTP is led to HTTPS.
+    pub redirect_listen: Option<SocketAddr>,
+    /// The port of HTTPS, as clients see it.
+    pub redirect_port: u16,
+    /// TLS; `None` for plain HTTP.
+    pub tls: Option<wire::tls::Settings>,
+    /// How often the files of TLS are looked at.
+    pub tls_watch: Duration,
 }
 
 impl Config {
     /// Reads the section.
     pub fn read(section: &mut Section<'_>) -> Self {
-        Self {
+        let config = Self {
             listen: section.parse("listen"),
             workers: match section.parse("workers") {
                 0 => std::thread::available_parallelism().map_or(1, Into::into),
@@ -50,7 +67,158 @@ impl Config {
             routes: section
                 .optional::<String>("routes")
                 .map(|text| Source::new(&text)),
-            trusted_proxies: section.parse("trusted_proxies"),
+            trusted: section.list("trusted").into_iter().collect(),
+            forwarded: section.parse("forwarded"),
+            proxy_protocol: section.parse::<ProxyProtocol>("proxy_protocol").0,
+            redirect_listen: section.optional("redirect_listen"),
+            redirect_port: section.parse("redirect_port"),
+            tls: tls(&mut section.section("tls")),
+            tls_watch: section.section("tls").duration("watch"),
+        };
+        config.check(section);
+        config
+    }
+
+    /// What only several keys together show.
+    fn check(&self, section: &Section<'_>) {
+        if self.proxy_protocol && self.trusted.is_empty() {
+            section.report(
+                "proxy_protocol",
+                "is required, but no network is trusted to speak it: nobody could connect",
+                "name the balancers' addresses: gateway.trusted = [\"10.0.0.0/8\"]",
+            );
         }
+        if self.redirect_listen.is_some() && self.tls.is_none() {
+            section.report(
+                "redirect_listen",
+                "leads to HTTPS, which is not spoken without certificates",
+                "set gateway.tls.certificates, or leave it empty",
+            );
+        }
+    }
+
+    /// What a connection passes before its first request: the public listener, and the one that
+    /// leads there. Reads the files of TLS.
+    pub fn fronts(&self, header_timeout: Duration) -> Result<Fronts, LoadErrors> {
+        let proxies = self.proxy_protocol.then(|| Proxies {
+            trusted: self.trusted.clone(),
+            timeout: header_timeout,
+        });
+        let tls = self.tls.clone().map(Tls::load).transpose()?;
+        let redirect = Front {
+            proxies: proxies.clone(),
+            tls: None,
+        };
+        let public = Front { proxies, tls };
+        Ok(Fronts { public, redirect })
+    }
+}
+
+/// What connections pass before their first request.
+#[derive(Debug, Clone, Default)]
+pub struct Fronts {
+    /// Those of the public listener.
+    pub public: Front,
+    /// Those of the listener that leads there.
+    pub redirect: Front,
+}
+
+fn tls(section: &mut Section<'_>) -> Option<wire::tls::Settings> {
+    let settings = wire::tls::Settings {
+        certificates: section.tables("certificates", files),
+        client_auth: client_auth(section),
+        handshake_timeout: section.duration("handshake_timeout"),
+        handshakes: section.parse("handshakes"),
+    };
+    if settings.certificates.is_empty() && settings.client_auth != ClientAuth::Off {
+        section.report(
+            "client_auth",
+            "asks clients for certificates, and the server has none itself",
+            "set gateway.tls.certificates",
+        );
+    }
+    (!settings.certificates.is_empty()).then_some(settings)
+}
+
+fn files(fields: &BTreeMap<String, String>) -> Result<Files, String> {
+    let expected = "expected { certificate = \"FILE\", key = \"FILE\" }";
+    match (fields.get("certificate"), fields.get("key"), fields.len()) {
+        (Some(certificate), Some(key), 2) => Ok(Files {
+            certificate: certificate.into(),
+            key: key.into(),
+        }),
+        _ => Err(expected.to_owned()),
+    }
+}
+
+fn client_auth(section: &mut Section<'_>) -> ClientAuth {
+    let file: Option<std::path::PathBuf> = section.optional("client_ca");
+    match (section.parse("client_auth"), file) {
+        (Demand::Off, _) => ClientAuth::Off,
+        (Demand::Optional, Some(file)) => ClientAuth::Optional(file),
+        (Demand::Required, Some(file)) => ClientAuth::Required(file),
+        (Demand::Optional | Demand::Required, None) => {
+            section.report(
+                "client_ca",
+                "is empty, but clients are asked for certificates",
+                "name a PEM file with the authorities that sign them, or set client_auth = \"off\"",
+            );
+            ClientAuth::Off
+        }
+    }
+}
+
+/// How much something is wanted of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Demand {
+    Off,
+    Optional,
+    Required,
+}
+
+impl Item for Demand {
+    fn read(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self::Off),
+            "optional" => Ok(Self::Optional),
+            "required" => Ok(Self::Required),
+            _ => Err(String::from("expected off, optional or required")),
+        }
+    }
+
+    fn stand_in() -> Self {
+        Self::Off
+    }
+}
+
+/// Whether the PROXY protocol is spoken: never perhaps, as a client could claim to be a balancer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ProxyProtocol(bool);
+
+impl Item for ProxyProtocol {
+    fn read(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self(false)),
+            "required" => Ok(Self(true)),
+            _ => Err(String::from("expected off or required")),
+        }
+    }
+
+    fn stand_in() -> Self {
+        Self(false)
+    }
+}
+
+impl Item for Forwarding {
+    fn read(text: &str) -> Result<Self, String> {
+        match text {
+            "x-forwarded" => Ok(Self::XForwarded),
+            "forwarded" => Ok(Self::Forwarded),
+            _ => Err(String::from("expected x-forwarded or forwarded")),
+        }
+    }
+
+    fn stand_in() -> Self {
+        Self::default()
     }
 }

@@ -1,7 +1,6 @@
 //! What every request passes before it is routed, in this order: the limit of requests at once,
 //! the client's address, the stripping of identity headers, the rate limit.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,9 +9,11 @@ use kernel::problem::codes;
 use kernel::{Kind, Problem};
 use platform::http::{ClientAddress, HttpContext, refuse};
 use wire::Body;
+use wire::network::Networks;
 use wire::server::Connection;
 
 use crate::Config;
+use crate::client_address::{self, Forwarding, Origin};
 use crate::limit::RateLimit;
 
 /// Headers that only processes of the shop may send to each other.
@@ -28,8 +29,6 @@ const IDENTITY: [&str; 6] = [
     "remote-user",
 ];
 
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-
 /// Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Door(Arc<Inner>);
@@ -39,7 +38,8 @@ struct Inner {
     concurrency: usize,
     inside: AtomicUsize,
     limit: Option<RateLimit>,
-    trusted_proxies: usize,
+    trusted: Networks,
+    forwarding: Forwarding,
 }
 
 impl Door {
@@ -49,7 +49,8 @@ impl Door {
             concurrency: config.concurrency,
             inside: AtomicUsize::new(0),
             limit: RateLimit::new(config.rate_limit, config.rate_window, config.rate_burst),
-            trusted_proxies: config.trusted_proxies,
+            trusted: config.trusted.clone(),
+            forwarding: config.forwarded,
         }))
     }
 }
@@ -70,7 +71,11 @@ impl Door {
             let detail = "more requests are being answered than the server takes on";
             return refuse(Problem::unavailable(codes::OVERLOADED, detail, 1));
         };
-        let address = client_address(&request, door.trusted_proxies);
+        let origin = match origin(door, &mut request) {
+            Ok(origin) => origin,
+            Err(problem) => return refuse(problem),
+        };
+        let address = origin.client;
         strip(request.headers_mut());
         let left = match &door.limit {
             None => None,
@@ -83,6 +88,7 @@ impl Door {
             },
         };
         request.extensions_mut().insert(ClientAddress(address));
+        request.extensions_mut().insert(Arc::new(origin));
         let mut response = inside(request).await;
         if let Some((limit, left)) = left {
             limit.describe(response.headers_mut(), &left);
@@ -111,25 +117,23 @@ fn too_many(seconds: u32) -> Problem {
     Problem::new(Kind::TooMany, codes::RATE_LIMITED, detail).again_after(seconds)
 }
 
-/// The address that the outermost trusted proxy saw; without proxies that of the connection.
-fn client_address(request: &Request<Body>, proxies: usize) -> IpAddr {
-    let peer = request.extensions().get::<Connection>();
-    let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |connection| {
-        connection.peer.ip()
+fn origin(door: &Inner, request: &mut Request<Body>) -> Result<Origin, Problem> {
+    // Nobody but tests asks without a connection.
+    let connection = request.extensions().get::<Connection>().cloned();
+    let connection = connection.unwrap_or(Connection {
+        peer: ([0, 0, 0, 0], 0).into(),
+        encrypted: false,
     });
-    if proxies == 0 {
-        return peer;
-    }
-    let headers = request.headers().get_all(FORWARDED_FOR).iter();
-    let hops: Vec<&str> = headers
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|list| list.split(','))
-        .collect();
-    let hop = hops
-        .len()
-        .checked_sub(proxies)
-        .and_then(|index| hops[index].trim().parse().ok());
-    hop.unwrap_or(peer)
+    let uri = request.uri().clone();
+    let (trusted, forwarding) = (&door.trusted, door.forwarding);
+    client_address::take(
+        request.headers_mut(),
+        &uri,
+        &connection,
+        trusted,
+        forwarding,
+    )
+    .map_err(|unreadable| Problem::new(Kind::Malformed, codes::MALFORMED, unreadable.to_string()))
 }
 
 fn strip(headers: &mut HeaderMap) {
@@ -149,34 +153,6 @@ fn strip(headers: &mut HeaderMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn address(proxies: usize, forwarded: &str) -> IpAddr {
-        let mut request = Request::builder().header(FORWARDED_FOR, forwarded);
-        let connection = Connection {
-            peer: ([192, 0, 2, 9], 1).into(),
-            encrypted: false,
-        };
-        request.extensions_mut().expect("valid").insert(connection);
-        client_address(&request.body(Body::empty()).expect("valid"), proxies)
-    }
-
-    #[test]
-    fn the_address_is_that_which_the_outermost_trusted_proxy_saw() {
-        assert_eq!(address(0, "198.51.100.1").to_string(), "192.0.2.9");
-        assert_eq!(
-            address(1, "203.0.113.5, 198.51.100.1").to_string(),
-            "198.51.100.1"
-        );
-        assert_eq!(
-            address(2, "203.0.113.5, 198.51.100.1").to_string(),
-            "203.0.113.5"
-        );
-        assert_eq!(
-            address(3, "203.0.113.5, 198.51.100.1").to_string(),
-            "192.0.2.9"
-        );
-        assert_eq!(address(1, "nonsense").to_string(), "192.0.2.9");
-    }
 
     #[test]
     fn identity_headers_are_stripped() {

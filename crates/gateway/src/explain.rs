@@ -8,6 +8,7 @@ use platform::http::RouteInfo;
 use platform::metrics::Metrics;
 use serde::Serialize;
 
+use crate::client_address::Forwarding;
 use crate::path::normalise;
 use crate::router::Found;
 use crate::shop::paths;
@@ -96,6 +97,7 @@ impl Explainer {
         let around = Surroundings {
             workers: 1,
             longest: Duration::from_secs(10),
+            forwarding: Forwarding::default(),
             metrics: Metrics::new(),
         };
         let table = Snapshot::new(&table, &Snapshot::default(), &around);

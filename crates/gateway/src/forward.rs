@@ -5,23 +5,20 @@ use std::time::Duration;
 
 use http::header::HOST;
 use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue, Request, Response, Uri};
+use http::{HeaderValue, Request, Response, Uri};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
 use platform::context::RequestContext;
 use platform::http::entry::{REQUEST_ID, TRACEPARENT};
-use platform::http::{ClientAddress, refuse};
+use platform::http::refuse;
 use tokio::time::Instant;
 use wire::Body;
-use wire::server::Connection;
 
+use crate::client_address::{Forwarding, Origin, announce};
 use crate::rewrite::Rewrite;
+use crate::snapshot::Surroundings;
 use crate::upstream::{Sending, Upstream};
 use crate::{hop, table};
-
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Leads the requests of one route to its upstreams.
 #[derive(Debug)]
@@ -31,6 +28,7 @@ pub(crate) struct Forward {
     /// The path that the upstream sees.
     rewrite: Option<Rewrite>,
     keep_host: bool,
+    forwarding: Forwarding,
     deadline: Duration,
     retries: u8,
 }
@@ -39,7 +37,7 @@ impl Forward {
     /// For a checked route; `find` knows the upstreams by their names.
     pub(crate) fn new(
         route: &table::Route,
-        longest: Duration,
+        around: &Surroundings,
         find: impl Fn(&str) -> Option<Arc<Upstream>>,
     ) -> Option<Self> {
         let single = route.upstream.iter().map(|name| (name, &1));
@@ -55,7 +53,8 @@ impl Forward {
             targets,
             rewrite,
             keep_host: route.keep_host,
-            deadline: route.deadline.unwrap_or(longest).min(longest),
+            forwarding: around.forwarding,
+            deadline: route.deadline.unwrap_or(around.longest).min(around.longest),
             retries: route.retries,
         })
     }
@@ -127,28 +126,15 @@ impl Forward {
         parts: &mut http::request::Parts,
         context: Option<&RequestContext>,
     ) -> Result<(), Problem> {
-        let host = host_of(parts);
         if let Some(path) = self.path(parts.uri.path()) {
             parts.uri = with_path(&parts.uri, &path)?;
         }
         let headers = &mut parts.headers;
         hop::strip_named(headers);
-        if let Some(ClientAddress(address)) = parts.extensions.get() {
-            let mut text = [0_u8; 45];
-            if let Some(value) = address_value(*address, &mut text) {
-                headers.insert(FORWARDED_FOR, value);
-            }
-        }
-        let encrypted = parts
-            .extensions
-            .get()
-            .is_some_and(|of: &Connection| of.encrypted);
-        let scheme = if encrypted { "https" } else { "http" };
-        headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
-        if let Some(host) = host {
-            headers.insert(FORWARDED_HOST, host.clone());
-            if self.keep_host {
-                headers.insert(HOST, host);
+        if let Some(origin) = parts.extensions.get::<Arc<Origin>>() {
+            announce(headers, origin, self.forwarding);
+            if let Some(host) = origin.host.as_ref().filter(|_| self.keep_host) {
+                headers.insert(HOST, host.clone());
             }
         }
         if let Some(context) = context {
@@ -163,23 +149,6 @@ impl Forward {
         }
         Ok(())
     }
-}
-
-/// The host that the client has asked for.
-fn host_of(parts: &http::request::Parts) -> Option<HeaderValue> {
-    match parts.uri.authority() {
-        Some(authority) => HeaderValue::try_from(authority.as_str()).ok(),
-        None => parts.headers.get(HOST).cloned(),
-    }
-}
-
-fn address_value(address: std::net::IpAddr, space: &mut [u8; 45]) -> Option<HeaderValue> {
-    use std::io::Write as _;
-    let whole = space.len();
-    let mut rest = &mut space[..];
-    write!(rest, "{address}").ok()?;
-    let used = whole - rest.len();
-    HeaderValue::from_bytes(&space[..used]).ok()
 }
 
 /// The target with another path, and the same query.

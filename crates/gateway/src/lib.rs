@@ -12,6 +12,7 @@
 //! 5. for the shop, [compression, the caller's token](shop), the route's
 //!    [`Guard`](platform::http::route::Guard), then the service or the [`proxy`].
 
+pub mod client_address;
 mod compose;
 mod config;
 mod dispatch;
@@ -32,6 +33,7 @@ mod shop;
 mod snapshot;
 mod table;
 mod template;
+mod to_https;
 mod upstream;
 
 use std::convert::Infallible;
@@ -51,13 +53,14 @@ use tower::{Layer, Service, ServiceExt};
 use tower_http::cors::{AllowOrigin, Any, Cors, CorsLayer};
 use wire::Body;
 
-pub use self::config::Config;
+pub use self::config::{Config, Fronts};
 use self::dispatch::Dispatch;
 use self::door::Door;
 use self::live::Live;
 use self::shop::Shop;
 use self::snapshot::Surroundings;
 pub use self::table::{Source, TableError, TableErrors};
+pub use self::to_https::ToHttps;
 
 /// A service in another process: its routes, and where it is.
 #[derive(Debug)]
@@ -105,6 +108,7 @@ impl Gateway {
         let around = Surroundings {
             workers: config.workers,
             longest: http.settings.deadline,
+            forwarding: config.forwarded,
             metrics: http.metrics.clone(),
         };
         let live = Live::new(config.routes.clone(), around)?;

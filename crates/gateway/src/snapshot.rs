@@ -14,6 +14,7 @@ use platform::http::route::RouteMetrics;
 use platform::metrics::{Metrics, RouteLabels};
 use wire::Body;
 
+use crate::client_address::Forwarding;
 use crate::compose::{Ask, Compose};
 use crate::forward::Forward;
 use crate::redirect::Redirect;
@@ -28,6 +29,8 @@ pub(crate) struct Surroundings {
     pub(crate) workers: usize,
     /// The longest deadline.
     pub(crate) longest: Duration,
+    /// How upstreams are told where a request comes from.
+    pub(crate) forwarding: Forwarding,
     pub(crate) metrics: Metrics,
 }
 
@@ -89,7 +92,7 @@ impl Snapshot {
             .iter()
             .map(toml::Spanned::get_ref)
             .map(|route| {
-                let forward = || Forward::new(route, around.longest, find).map(Target::Forward);
+                let forward = || Forward::new(route, around, find).map(Target::Forward);
                 let redirect = Redirect::new(route).map(Target::Redirect);
                 make(&route.name, &route.path, redirect.or_else(forward))
             });

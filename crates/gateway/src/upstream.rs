@@ -165,28 +165,22 @@ impl Upstream {
         body: Body,
         harmless: bool,
         sending: Sending,
-    ) -> Result<Response<Body>, Tried> {
+    ) -> Result<Response<Body>, ExchangeError> {
         if !sending.keep_host {
             parts.headers.insert(HOST, member.host.clone());
         }
         let attempt = member.attempt(self.now());
-        let exchange = member.pool().send(parts, body, harmless);
-        let result = tokio::time::timeout_at(sending.deadline, exchange).await;
-        let (outcome, result) = match result {
-            Ok(Ok(response)) if is_gateway_failure(response.status()) => {
-                (Outcome::Failed, Ok(response))
-            }
-            Ok(Ok(response)) => (Outcome::Answered, Ok(response)),
+        let exchange = member.pool().send(parts, body, sending.deadline, harmless);
+        let result = exchange.await;
+        let outcome = match &result {
+            Ok(response) if is_gateway_failure(response.status()) => Outcome::Failed,
+            Ok(_) => Outcome::Answered,
             // It is the client that broke off.
-            Ok(Err(ExchangeError::Request(error))) => (
-                Outcome::Unknown,
-                Err(Tried::Failed(ExchangeError::Request(error))),
-            ),
-            Ok(Err(error)) => (Outcome::Failed, Err(Tried::Failed(error))),
-            Err(_) => (Outcome::Failed, Err(Tried::Late)),
+            Err(ExchangeError::Request(_)) => Outcome::Unknown,
+            Err(_) => Outcome::Failed,
         };
         self.measures
-            .tried(outcome, matches!(result, Err(Tried::Late)));
+            .tried(outcome, matches!(result, Err(ExchangeError::Slow)));
         if attempt.ended(outcome, self.now(), &self.definition) {
             self.measures.ejected.inc();
         }
@@ -196,7 +190,7 @@ impl Upstream {
     /// What to answer, and whether another server may be asked instead.
     fn judge(
         &self,
-        tried: Result<Response<Body>, Tried>,
+        tried: Result<Response<Body>, ExchangeError>,
         harmless: bool,
     ) -> (Result<Response<Body>, Problem>, bool) {
         match tried {
@@ -204,12 +198,12 @@ impl Upstream {
                 let repeat = harmless && is_gateway_failure(response.status());
                 (Ok(response), repeat)
             }
-            Err(Tried::Late) => {
+            Err(ExchangeError::Slow) => {
                 let detail = format!("the upstream `{}` gave no answer in time", self.name);
                 let problem = Problem::new(Kind::DeadlineExceeded, codes::DEADLINE, detail);
                 (Err(problem), false)
             }
-            Err(Tried::Failed(error)) => {
+            Err(error) => {
                 let repeat = error.is_unseen() || harmless;
                 let repeat = repeat && !matches!(error, ExchangeError::Request(_));
                 let detail = format!("the upstream `{}` gave no answer: {error}", self.name);
@@ -265,12 +259,6 @@ impl Upstream {
             .map(|member| member.state(now))
             .collect()
     }
-}
-
-/// Why there is no answer.
-enum Tried {
-    Failed(ExchangeError),
-    Late,
 }
 
 struct Place<'a>(&'a AtomicU32);

@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use gateway::ToHttps;
 use platform::db::DbError;
 use platform::events::Consumer;
+use platform::http::HttpSettings;
 use platform::http::serve::{self, Routed, Threads};
 use platform::metrics::Metrics;
 use platform::tasks::{Shutdown, TaskGroup};
 use tokio::net::TcpListener;
+use wire::tls::{InUse, LoadErrors, Tls};
 
 use crate::admin::{self, Health};
 use crate::internal::{self, Internal};
@@ -21,6 +24,8 @@ use crate::{Hooks, Role, Settings, StartError, StartErrors};
 pub struct Listeners {
     /// The public one, where the gateway runs.
     pub gateway: Option<TcpListener>,
+    /// The one that leads to it from plain HTTP, where there is one.
+    pub redirect: Option<TcpListener>,
     /// The one for other processes, where not every role runs here.
     pub internal: Option<TcpListener>,
     /// Health and metrics.
@@ -47,6 +52,7 @@ impl Listeners {
         }
         Ok(Self {
             gateway: bound.remove("gateway.listen"),
+            redirect: bound.remove("gateway.redirect_listen"),
             internal: bound.remove("internal.listen"),
             admin: bound.remove("admin.listen"),
         })
@@ -59,6 +65,7 @@ impl Listeners {
     pub fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
         let all = [
             ("gateway.listen", &self.gateway),
+            ("gateway.redirect_listen", &self.redirect),
             ("internal.listen", &self.internal),
             ("admin.listen", &self.admin),
         ];
@@ -75,7 +82,7 @@ impl Listeners {
 pub struct Server {
     settings: Settings,
     listeners: Listeners,
-    public: Option<gateway::Gateway>,
+    public: Option<(gateway::Gateway, gateway::Fronts)>,
     internal: Option<Internal>,
     health: Health,
     handle: Handle,
@@ -96,6 +103,7 @@ struct Running {
     relays: Vec<Arc<platform::events::Relay>>,
     inboxes: Vec<platform::events::Inbox>,
     databases: Vec<(Role, platform::db::Db)>,
+    tls: Option<Tls>,
 }
 
 impl Server {
@@ -106,6 +114,12 @@ impl Server {
         listeners: Listeners,
         hooks: &Hooks,
     ) -> Result<Self, StartErrors> {
+        let fronts = if roles.contains(&Role::Gateway) {
+            let fronts = settings.gateway.fronts(settings.http.header_timeout);
+            fronts.map_err(StartErrors::from)?
+        } else {
+            gateway::Fronts::default()
+        };
         let metrics = Metrics::new();
         let parts = wiring::build(&settings, roles, hooks, &metrics).await?;
         let Parts {
@@ -128,11 +142,12 @@ impl Server {
             relays,
             inboxes,
             databases,
+            tls: fronts.public.tls.clone(),
         }));
         Ok(Self {
             settings,
             listeners,
-            public,
+            public: public.map(|gateway| (gateway, fronts)),
             internal,
             health,
             handle,
@@ -146,7 +161,7 @@ impl Server {
 
     /// The public stack, where the gateway runs here.
     pub fn gateway(&self) -> Option<gateway::Gateway> {
-        self.public.clone()
+        self.public.as_ref().map(|(gateway, _)| gateway.clone())
     }
 
     /// Reaches into the process while it runs.
@@ -161,16 +176,15 @@ impl Server {
         let http = Arc::new(self.settings.http.clone());
         let front = TaskGroup::new(Shutdown::new());
         let back = TaskGroup::new(Shutdown::new());
-        let gateway = self.public.clone();
-        if let (Some(listener), Some(gateway)) = (self.listeners.gateway, self.public) {
-            let threads = Threads::Own(self.settings.gateway.workers);
-            let stop = front.shutdown().clone();
-            back.spawn(
-                "gateway upkeep",
-                gateway.clone().keep(back.shutdown().clone()),
+        let gateway = self.gateway();
+        if let Some((gateway, fronts)) = self.public {
+            let upkeep = gateway.clone().keep(back.shutdown().clone());
+            back.spawn("gateway upkeep", upkeep);
+            let (config, gates) = (
+                &self.settings.gateway,
+                (self.listeners.gateway, self.listeners.redirect),
             );
-            let serving = serve::serve(listener, gateway, http.clone(), threads, stop);
-            front.spawn("gateway listener", serving);
+            open_gates(&front, config, gates, (gateway, fronts), &http);
         }
         if let (Some(listener), Some(internal)) = (self.listeners.internal, self.internal) {
             let stop = front.shutdown().clone();
@@ -212,7 +226,56 @@ impl Server {
     }
 }
 
+/// Opens the public listeners, and looks after their certificates.
+fn open_gates(
+    front: &TaskGroup,
+    config: &gateway::Config,
+    (public, redirect): (Option<TcpListener>, Option<TcpListener>),
+    (gateway, fronts): (gateway::Gateway, gateway::Fronts),
+    http: &Arc<HttpSettings>,
+) {
+    let stop = || front.shutdown().clone();
+    if let Some(tls) = fronts.public.tls.clone() {
+        front.spawn("certificates", tls.watch(config.tls_watch, stop().token()));
+    }
+    if let Some(listener) = public {
+        let threads = Threads::Own(config.workers);
+        let serving = serve::serve_behind(
+            listener,
+            fronts.public,
+            gateway,
+            http.clone(),
+            threads,
+            stop(),
+        );
+        front.spawn("gateway listener", serving);
+    }
+    if let Some(listener) = redirect {
+        let (leads, threads) = (ToHttps::to(config.redirect_port), Threads::Shared);
+        let serving = serve::serve_behind(
+            listener,
+            fronts.redirect,
+            leads,
+            http.clone(),
+            threads,
+            stop(),
+        );
+        front.spawn("redirect listener", serving);
+    }
+}
+
 impl Handle {
+    /// Reads the certificates of the public listener again; what cannot be used is told, and what
+    /// it was to replace stays. Reads from the disk.
+    pub fn reload_certificates(&self) -> Result<(), LoadErrors> {
+        self.0.tls.as_ref().map_or(Ok(()), Tls::reload)
+    }
+
+    /// The certificates of the public listener.
+    pub fn certificates(&self) -> Vec<InUse> {
+        self.0.tls.as_ref().map(Tls::in_use).unwrap_or_default()
+    }
+
     /// One round of what the background would do by and by; returns how many events were sent or
     /// retried. Nothing is left to do when every process of a shop returns zero.
     pub async fn settle(&self) -> Result<usize, DbError> {

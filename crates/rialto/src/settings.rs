@@ -135,6 +135,8 @@ impl Settings {
         let mut addresses = Vec::new();
         if public {
             addresses.push(("gateway.listen", self.gateway.listen));
+            let redirect = self.gateway.redirect_listen;
+            addresses.extend(redirect.map(|address| ("gateway.redirect_listen", address)));
         }
         if called {
             addresses.push(("internal.listen", self.internal.listen));

@@ -58,6 +58,9 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
+    /// A certificate of the public listener cannot be used.
+    #[error("{0}")]
+    Certificate(#[source] wire::tls::LoadError),
 }
 
 impl StartError {
@@ -76,6 +79,8 @@ impl StartError {
             Self::Database { key, .. } => key.clone(),
             Self::Bind { key, .. } => (*key).to_owned(),
             Self::Table(_) => String::from("gateway.routes"),
+            Self::Certificate(error) if error.of_clients => "gateway.tls.client_ca".to_owned(),
+            Self::Certificate(_) => "gateway.tls.certificates".to_owned(),
             Self::Migrate { .. } | Self::Service { .. } => String::new(),
         }
     }
@@ -92,6 +97,7 @@ impl StartError {
             Self::Table(_) => {
                 String::from("correct the file; `rialto gateway check` reads it again")
             }
+            Self::Certificate(error) => error.remedy().to_owned(),
             Self::Bind { key, source, .. } => match source.kind() {
                 std::io::ErrorKind::AddrInUse => format!(
                     "stop the process that listens there, or choose another address with \
@@ -178,6 +184,12 @@ impl fmt::Display for StartErrors {
 
 impl std::error::Error for StartErrors {}
 
+impl From<wire::tls::LoadErrors> for StartErrors {
+    fn from(errors: wire::tls::LoadErrors) -> Self {
+        Self(errors.0.into_iter().map(StartError::Certificate).collect())
+    }
+}
+
 impl From<StartError> for StartErrors {
     fn from(error: StartError) -> Self {
         Self(vec![error])
@@ -192,6 +204,11 @@ pub async fn look_around(
     wrong: &BTreeSet<String>,
 ) -> StartErrors {
     let mut errors = Vec::new();
+    if roles.contains(&Role::Gateway)
+        && let Err(unusable) = settings.gateway.fronts(settings.http.header_timeout)
+    {
+        errors.extend(StartErrors::from(unusable).0);
+    }
     for (key, address) in settings.listen_addresses(roles) {
         if wrong.contains(key) {
             continue;

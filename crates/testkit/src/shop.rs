@@ -211,6 +211,7 @@ impl Bound {
             admin_address: address(&admin),
             listeners: Listeners {
                 gateway: Some(gateway),
+                redirect: None,
                 internal: Some(internal),
                 admin: Some(admin),
             },

@@ -10,14 +10,16 @@
 
 mod body;
 pub mod client;
+pub mod front;
 pub mod http1;
 mod link;
-mod patience;
 pub mod network;
+mod patience;
 pub mod proxy_protocol;
 pub mod server;
 mod spare;
 mod stream;
+pub mod tls;
 mod tunnel;
 pub mod workers;
 

@@ -39,8 +39,7 @@ impl Network {
     /// Whether `address` is within.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        address.is_ipv4() == self.address.is_ipv4()
-            && masked(address, self.prefix) == self.address
+        address.is_ipv4() == self.address.is_ipv4() && masked(address, self.prefix) == self.address
     }
 }
 
@@ -154,7 +153,10 @@ mod tests {
         let ours = network("10.1.0.0/16");
         assert!(ours.contains(address("10.1.0.0")) && ours.contains(address("10.1.255.255")));
         assert!(!ours.contains(address("10.2.0.0")) && !ours.contains(address("::1")));
-        assert!(ours.contains(address("::ffff:10.1.2.3")), "IPv4 in IPv6 is IPv4");
+        assert!(
+            ours.contains(address("::ffff:10.1.2.3")),
+            "IPv4 in IPv6 is IPv4"
+        );
         assert!(network("0.0.0.0/0").contains(address("203.0.113.9")));
         assert!(!network("::/0").contains(address("203.0.113.9")));
         assert!(network("192.0.2.7").contains(address("192.0.2.7")));

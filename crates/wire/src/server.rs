@@ -49,6 +49,10 @@ pub struct Settings {
     pub tunnel_timeout: Duration,
     /// Streams of an HTTP/2 connection at once.
     pub streams: u32,
+    /// How often an HTTP/2 connection is asked whether it lives.
+    pub ping_interval: Duration,
+    /// How long it may take to say so.
+    pub ping_timeout: Duration,
     /// Writes the answer to what cannot be read.
     pub refuse: fn(Malformed) -> Response<Body>,
 }
@@ -62,6 +66,8 @@ impl Default for Settings {
             write_timeout: Duration::from_secs(30),
             tunnel_timeout: Duration::from_secs(3600),
             streams: 250,
+            ping_interval: Duration::from_secs(30),
+            ping_timeout: Duration::from_secs(20),
             refuse: |malformed| {
                 let mut response = Response::new(Body::full(malformed.to_string()));
                 *response.status_mut() = status(malformed);
@@ -118,21 +124,15 @@ pub async fn serve(
     // One of its own: that of all would be a lock which threads take from each other.
     let drain = drain.child_token();
     let mut link = Link::new(stream);
-    let http2 = match protocol {
-        Protocol::Http1 => false,
-        Protocol::Http2 => true,
-        Protocol::Unknown => {
-            let begun = begins_http2(&mut link);
-            let patience = tokio::time::timeout(settings.head_timeout, begun);
-            tokio::select! {
-                begun = patience => match begun {
-                    Ok(Some(http2)) => http2,
-                    // Silent, or gone.
-                    Ok(None) | Err(_) => return,
-                },
-                () = drain.cancelled() => return,
-            }
-        }
+    let begun = begins_http2(&mut link, protocol);
+    let patience = tokio::time::timeout(settings.head_timeout, begun);
+    let http2 = tokio::select! {
+        begun = patience => match begun {
+            Ok(Some(http2)) => http2,
+            // Silent, or gone, or not what was agreed upon.
+            Ok(None) | Err(_) => return,
+        },
+        () = drain.cancelled() => return,
     };
     if http2 {
         let Link { stream, buffer, .. } = link;
@@ -144,16 +144,20 @@ pub async fn serve(
     }
 }
 
-/// Whether the client begins with the preface of HTTP/2; `None` if it closes before that is clear.
-async fn begins_http2(link: &mut Link) -> Option<bool> {
+/// Waits until the client begins, and tells whether with the preface of HTTP/2; `None` if it closes
+/// before that is clear, or begins otherwise than it has agreed.
+async fn begins_http2(link: &mut Link, agreed: Protocol) -> Option<bool> {
     loop {
         let read = std::future::poll_fn(|cx| link.poll_fill(cx)).await;
         if !read.is_ok_and(|read| read > 0) {
             return None;
         }
+        if agreed == Protocol::Http1 {
+            return Some(false);
+        }
         let common = PREFACE.len().min(link.buffer.len());
         if link.buffer[..common] != PREFACE[..common] {
-            return Some(false);
+            return (agreed == Protocol::Unknown).then_some(false);
         }
         if common == PREFACE.len() {
             return Some(true);

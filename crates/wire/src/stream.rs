@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 /// A byte stream in both directions: TCP, or something on top of it.
@@ -71,6 +71,25 @@ impl Stream {
         }
     }
 
+    /// The first byte that comes, which stays to be read; `None` if the other side has closed.
+    pub(crate) async fn first_byte(&mut self) -> io::Result<Option<u8>> {
+        if let Some(first) = self.before.first() {
+            return Ok(Some(*first));
+        }
+        let mut first = [0];
+        match &mut self.inner {
+            Inner::Tcp(stream) => {
+                let here = stream.peek(&mut first).await?;
+                Ok(first[..here].first().copied())
+            }
+            Inner::Other(stream) => {
+                let here = stream.read(&mut first).await?;
+                self.before = Bytes::copy_from_slice(&first[..here]);
+                Ok(self.before.first().copied())
+            }
+        }
+    }
+
     /// Where the other side is, if it is TCP.
     pub fn peer(&self) -> Option<SocketAddr> {
         match &self.inner {
@@ -131,7 +150,10 @@ impl AsyncWrite for Stream {
     }
 
     fn is_write_vectored(&self) -> bool {
-        matches!(self.inner, Inner::Tcp(_))
+        match &self.inner {
+            Inner::Tcp(_) => true,
+            Inner::Other(stream) => stream.is_write_vectored(),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,5 +1,6 @@
 //! One part of a document.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use wire::Body;
 use wire::server::Connection;
 
 use super::{Sheet, look_up};
+use crate::client_address::Origin;
 use crate::table;
 use crate::template::Text;
 
@@ -175,6 +177,9 @@ impl Part {
         }
         if let Some(connection) = asked.extensions.get::<Connection>() {
             extensions.insert(connection.clone());
+        }
+        if let Some(origin) = asked.extensions.get::<Arc<Origin>>() {
+            extensions.insert(origin.clone());
         }
         let response = (sheet.ask)(request).await;
         if !response.status().is_success() || !is_json(&response) {

@@ -54,6 +54,7 @@ items! {
     crate::telemetry::LogFormat => Self::Auto,
     crate::db::DatabaseUrl => Self::Sqlite(std::path::PathBuf::new()),
     http::Uri => Self::default(),
+    wire::network::Network => Self::new([127, 0, 0, 1].into(), 32).expect("fits"),
 }
 
 impl Item for kernel::Rate {
@@ -136,6 +137,37 @@ impl Section<'_> {
             match T::read(&item) {
                 Ok(value) => list.push(value),
                 Err(wrong) => self.wrong(&key, &item, &wrong),
+            }
+        }
+        list
+    }
+
+    /// A list of tables, each read by `read` from its fields, which are text.
+    pub fn tables<T>(
+        &mut self,
+        name: &str,
+        read: impl Fn(&BTreeMap<String, String>) -> Result<T, String>,
+    ) -> Vec<T> {
+        let key = self.know(name);
+        let items = match self.layers.entries.get(&key).map(|entry| &entry.value) {
+            Some(toml::Value::Array(items)) => items.clone(),
+            Some(value) if value.as_str() != Some("") => vec![value.clone()],
+            _ => Vec::new(),
+        };
+        let mut list = Vec::with_capacity(items.len());
+        for item in items {
+            let fields = match &item {
+                toml::Value::Table(table) => {
+                    let fields = table
+                        .iter()
+                        .map(|(name, value)| (name.clone(), as_text(value)));
+                    read(&fields.collect())
+                }
+                _ => Err(String::from("expected a list of tables")),
+            };
+            match fields {
+                Ok(value) => list.push(value),
+                Err(wrong) => self.wrong(&key, &as_text(&item), &wrong),
             }
         }
         list

@@ -17,12 +17,15 @@ use kernel::problem::codes;
 use kernel::{Kind, Problem};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
+use wire::Body;
+use wire::front::{Front, Passed};
 use wire::http1::Malformed;
-use wire::server::{Answers, Connection, Protocol, Settings};
+use wire::server::{Answers, Settings};
+use wire::tls::Presented;
 use wire::workers::{Serving, Workers};
-use wire::{Body, Stream};
 
 use super::{HttpSettings, write};
 use crate::tasks::Shutdown;
@@ -45,8 +48,7 @@ pub enum Threads {
     Own(usize),
 }
 
-/// Answers connections of `listener` until `shutdown` begins, then lets running requests finish.
-/// Connections above the limit wait in the kernel's queue.
+/// Answers connections of `listener` in the clear; see [`serve_behind`].
 pub async fn serve(
     listener: TcpListener,
     answers: impl Answers + Sync,
@@ -54,22 +56,28 @@ pub async fn serve(
     threads: Threads,
     shutdown: Shutdown,
 ) {
+    let front = Front::default();
+    serve_behind(listener, front, answers, settings, threads, shutdown).await;
+}
+
+/// Answers connections of `listener` that pass `front`, until `shutdown` begins, then lets running
+/// requests finish. Connections above the limit wait in the kernel's queue.
+pub async fn serve_behind(
+    listener: TcpListener,
+    front: Front,
+    answers: impl Answers + Sync,
+    settings: Arc<HttpSettings>,
+    threads: Threads,
+    shutdown: Shutdown,
+) {
     let slots = Arc::new(Semaphore::new(settings.connections));
-    let settings = Arc::new(connection_settings(&settings));
-    let drain = shutdown.token();
+    let door = Arc::new(Door {
+        front,
+        settings: Arc::new(connection_settings(&settings)),
+        drain: shutdown.token(),
+    });
     let serve = move |stream: TcpStream, peer: SocketAddr| -> Serving {
-        let connection = Connection {
-            peer,
-            encrypted: false,
-        };
-        Box::pin(wire::server::serve(
-            Stream::tcp(stream),
-            Protocol::Unknown,
-            connection,
-            answers.clone(),
-            settings.clone(),
-            drain.clone(),
-        ))
+        Box::pin(door.clone().connection(stream, peer, answers.clone()))
     };
     match threads {
         Threads::Shared => {
@@ -104,6 +112,43 @@ pub async fn serve(
             drop(listener);
             workers.finish().await;
         }
+    }
+}
+
+/// What all connections of a listener share.
+struct Door {
+    front: Front,
+    settings: Arc<Settings>,
+    drain: CancellationToken,
+}
+
+impl Door {
+    async fn connection(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        answers: impl Answers,
+    ) {
+        let passed = tokio::select! {
+            passed = self.front.pass(stream, peer) => passed,
+            () = self.drain.cancelled() => return,
+        };
+        let Passed {
+            stream,
+            protocol,
+            connection,
+            certificate,
+        } = match passed {
+            Ok(passed) => passed,
+            Err(error) => {
+                // Anybody can bring this about: worth no more than a look.
+                tracing::debug!(%peer, %error, "a connection did not pass");
+                return;
+            }
+        };
+        let answers = Presented::new(answers, certificate);
+        let (settings, drain) = (self.settings.clone(), self.drain.clone());
+        wire::server::serve(stream, protocol, connection, answers, settings, drain).await;
     }
 }
 

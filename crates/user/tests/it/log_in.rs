@@ -105,7 +105,7 @@ async fn many_guesses_at_once_gain_nothing() {
 async fn a_client_that_guesses_everywhere_is_shut_out() {
     let shop = TestShop::builder()
         .set("auth.throttle_client_attempts", 4)
-        .set("gateway.trusted_proxies", 1)
+        .set("gateway.trusted", "127.0.0.0/8")
         .start()
         .await;
     register(&shop, "ada").await;

@@ -1,22 +1,43 @@
-//! HTTP/2, by hyper.
+//! HTTP/2, by hyper, within limits.
+//!
+//! What hyper counts is set here: streams, the size of header sections (and with it the
+//! CONTINUATION frames that a section may take, CVE-2024-27316), streams that are reset before
+//! they were looked at (CVE-2023-44487), and pings that nobody answers. What it does not count is
+//! beside: frames that ask for work and bring none ([`meter`]), requests that are given up as soon
+//! as they are made, answers that nobody takes, and connections that nobody uses ([`streams`]).
+
+mod meter;
+mod streams;
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio_util::sync::CancellationToken;
 
+use self::meter::Metered;
+use self::streams::{Outgoing, Streams};
 use super::{Answers, Connection, Settings};
 use crate::body::Body;
 use crate::stream::Stream;
 
 /// Streams that a client may reset before they were looked at: more is an attack (CVE-2023-44487).
 const RESETS: usize = 20;
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Streams that may be reset because the client broke the protocol on them.
+const ERRORS: usize = 20;
+/// Bytes that a client may send ahead, on a stream and on all of them together.
+const STREAM_WINDOW: u32 = 256 << 10;
+const CONNECTION_WINDOW: u32 = 1 << 20;
+/// Bytes of an answer that wait for the client to make room, on a stream.
+const SEND_BUFFER: usize = 256 << 10;
+/// The smallest maximum that the protocol allows (RFC 9113, section 6.5.2): larger frames only
+/// take more memory.
+const FRAME: u32 = 16 << 10;
+/// Bytes of the table of header fields, which each connection keeps.
+const TABLE: u32 = 4096;
 
 pub(super) async fn serve(
     stream: Stream,
@@ -34,23 +55,39 @@ pub(super) async fn serve(
                 Ok(response) => response,
                 Err(never) => match never {},
             };
-            Ok::<_, Infallible>(response)
+            Ok::<_, Infallible>(response.map(Outgoing::new))
         }
     });
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+    let streams = Streams::new(settings.write_timeout);
+    let mut builder = http2::Builder::new(streams.clone());
     builder
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(settings.head_limit).unwrap_or(u32::MAX))
         .max_concurrent_streams(settings.streams)
         .max_pending_accept_reset_streams(RESETS)
-        .max_local_error_reset_streams(RESETS)
-        .keep_alive_interval(settings.idle_timeout)
-        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
-    let running = builder.serve_connection(TokioIo::new(stream), service);
+        .max_local_error_reset_streams(ERRORS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
+        .max_frame_size(FRAME)
+        .header_table_size(TABLE)
+        .keep_alive_interval(settings.ping_interval)
+        .keep_alive_timeout(settings.ping_timeout);
+    let running = builder.serve_connection(TokioIo::new(Metered::new(stream)), service);
     let mut running = std::pin::pin!(running);
     tokio::select! {
         // The peer closed, or broke the protocol; either is its own affair.
         _ = running.as_mut() => return,
+        () = streams.abused() => {
+            tracing::debug!("a client gives up its requests as soon as it has made them");
+            return;
+        }
+        () = streams.idle(settings.idle_timeout) => {
+            running.as_mut().graceful_shutdown();
+            // What the client has not taken by then it will not take.
+            let _ = tokio::time::timeout(settings.write_timeout, running).await;
+            return;
+        }
         () = drain.cancelled() => running.as_mut().graceful_shutdown(),
     }
     let _ = running.await;

@@ -1,0 +1,252 @@
+//! Who the client is, behind proxies that are trusted: a walk over the hops that forwarded the
+//! request, from the nearest one back, for as long as the one that names the next is trusted.
+//!
+//! Pure. Which field the proxies write must be said ([`Forwarding`]): a proxy that writes one of
+//! them passes the other on as the client has sent it. Whatever is not believed goes no further,
+//! and [`announce`] writes anew what the services behind are told.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+use http::header::{FORWARDED, HOST};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use wire::network::Networks;
+use wire::server::Connection;
+
+use self::forwarded::{Element, Elements};
+
+mod forwarded;
+
+const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+/// All fields that begin so tell of hops.
+const PREFIX: &str = "x-forwarded-";
+/// Fields by which proxies of all kinds name the client or its certificate.
+const OTHERS: [&str; 9] = [
+    "forwarded",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "client-cert",
+    "client-cert-chain",
+    "x-original-host",
+];
+/// Hops that are looked at; more is no chain of proxies.
+const HOPS: usize = 32;
+
+/// Which fields the proxies in front write, and the services behind read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Forwarding {
+    /// `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host`.
+    #[default]
+    XForwarded,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
+/// The scheme that the client has used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// In the clear.
+    Http,
+    /// Encrypted.
+    Https,
+}
+
+impl Scheme {
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// Where a request comes from, as far as it can be believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The client: the nearest hop that is not trusted, or the last that is known.
+    pub client: IpAddr,
+    /// The trusted hops between the client and here, the nearest one last; empty if the client is
+    /// connected itself.
+    pub via: Vec<IpAddr>,
+    /// How the client has sent it.
+    pub scheme: Scheme,
+    /// The host that the client has asked for.
+    pub host: Option<HeaderValue>,
+}
+
+/// `Forwarded` that a trusted proxy has passed on, and nobody can read: a client that leaves a quote
+/// open hides what the proxy has written behind it, and would be taken for the proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the field Forwarded is malformed (RFC 7239, section 4)")]
+pub struct Unreadable;
+
+/// Takes all that tells of hops out of `headers`, and finds out where the request comes from.
+pub fn take(
+    headers: &mut HeaderMap,
+    uri: &Uri,
+    connection: &Connection,
+    trusted: &Networks,
+    forwarding: Forwarding,
+) -> Result<Origin, Unreadable> {
+    let peer = connection.peer.ip().to_canonical();
+    let mut origin = Origin {
+        client: peer,
+        via: Vec::new(),
+        scheme: if connection.encrypted {
+            Scheme::Https
+        } else {
+            Scheme::Http
+        },
+        host: asked_host(headers, uri),
+    };
+    if trusted.contain(peer) {
+        match forwarding {
+            Forwarding::XForwarded => origin.follow_lists(headers, trusted),
+            Forwarding::Forwarded => origin.follow_elements(headers, trusted)?,
+        }
+    }
+    remove(headers);
+    Ok(origin)
+}
+
+impl Origin {
+    /// Walks `X-Forwarded-For`. Scheme and host are told once or, by proxies that append, once for
+    /// each hop: the nearest one's are those of a hop that is trusted for sure.
+    fn follow_lists(&mut self, headers: &HeaderMap, trusted: &Networks) {
+        for hop in from_the_right(headers, &FOR).take(HOPS) {
+            if !self.step(forwarded::node(hop), trusted) {
+                break;
+            }
+        }
+        let scheme = from_the_right(headers, &PROTO).next();
+        self.seen_by_hop(scheme, from_the_right(headers, &ORIGINAL_HOST).next());
+    }
+
+    /// Walks `Forwarded`: each element has what one hop has seen, so scheme and host are those
+    /// that the outermost trusted hop saw.
+    fn follow_elements(
+        &mut self,
+        headers: &HeaderMap,
+        trusted: &Networks,
+    ) -> Result<(), Unreadable> {
+        let lines = headers.get_all(FORWARDED).iter();
+        let elements = lines.flat_map(|line| Elements::of(line.as_bytes()));
+        let elements: Vec<Element> = elements.collect::<Result<_, _>>()?;
+        for element in elements.into_iter().rev().take(HOPS) {
+            self.seen_by_hop(element.proto.as_deref(), element.host.as_deref());
+            let node = element.node.as_deref().and_then(forwarded::node);
+            if !self.step(node, trusted) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The hop that is the client so far, and trusted, names who is before it. Whether to go on.
+    fn step(&mut self, named: Option<IpAddr>, trusted: &Networks) -> bool {
+        let Some(before) = named else {
+            return false;
+        };
+        self.via.insert(0, self.client);
+        self.client = before;
+        trusted.contain(before)
+    }
+
+    fn seen_by_hop(&mut self, scheme: Option<&str>, host: Option<&str>) {
+        match scheme {
+            Some(scheme) if scheme.eq_ignore_ascii_case("https") => self.scheme = Scheme::Https,
+            Some(scheme) if scheme.eq_ignore_ascii_case("http") => self.scheme = Scheme::Http,
+            _ => {}
+        }
+        let host = host.filter(|host| is_host(host));
+        if let Some(host) = host.and_then(|host| HeaderValue::from_str(host).ok()) {
+            self.host = Some(host);
+        }
+    }
+}
+
+/// Tells the service behind where the request comes from: the client and the hops that are
+/// believed, and nothing that is not. `headers` must have come through [`take`].
+pub fn announce(headers: &mut HeaderMap, origin: &Origin, forwarding: Forwarding) {
+    let mut text = String::with_capacity(64);
+    let hops = std::iter::once(&origin.client).chain(&origin.via);
+    match forwarding {
+        Forwarding::XForwarded => {
+            for (index, hop) in hops.enumerate() {
+                let comma = if index == 0 { "" } else { ", " };
+                let _ = write!(text, "{comma}{hop}");
+            }
+            headers.insert(PROTO, HeaderValue::from_static(origin.scheme.as_str()));
+            match &origin.host {
+                Some(host) => headers.insert(ORIGINAL_HOST, host.clone()),
+                None => headers.remove(ORIGINAL_HOST),
+            };
+        }
+        Forwarding::Forwarded => {
+            for (index, hop) in hops.enumerate() {
+                let comma = if index == 0 { "" } else { ", " };
+                let _ = match hop {
+                    IpAddr::V4(hop) => write!(text, "{comma}for={hop}"),
+                    IpAddr::V6(hop) => write!(text, "{comma}for=\"[{hop}]\""),
+                };
+                if index == 0 {
+                    let _ = write!(text, ";proto={}", origin.scheme.as_str());
+                    // A host has no quotes and no backslashes.
+                    let host = origin.host.as_ref().and_then(|host| host.to_str().ok());
+                    if let Some(host) = host.filter(|host| is_host(host)) {
+                        let _ = write!(text, ";host=\"{host}\"");
+                    }
+                }
+            }
+        }
+    }
+    let name = match forwarding {
+        Forwarding::XForwarded => FOR,
+        Forwarding::Forwarded => FORWARDED,
+    };
+    // Addresses, a scheme and a host are plain text.
+    if let Ok(value) = HeaderValue::try_from(text) {
+        headers.insert(name, value);
+    }
+}
+
+/// The fields that nobody behind may believe.
+fn remove(headers: &mut HeaderMap) {
+    let tells =
+        |name: &&HeaderName| name.as_str().starts_with(PREFIX) || OTHERS.contains(&name.as_str());
+    let names: Vec<HeaderName> = headers.keys().filter(tells).cloned().collect();
+    for name in names {
+        headers.remove(name);
+    }
+}
+
+/// The elements of a list field that may be spread over several lines, the last one first.
+fn from_the_right<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    // An unreadable line is one hop that cannot be read.
+    let lines = headers.get_all(name).iter().rev();
+    lines
+        .flat_map(|line| line.to_str().unwrap_or("?").rsplit(','))
+        .map(str::trim)
+}
+
+fn asked_host(headers: &HeaderMap, uri: &Uri) -> Option<HeaderValue> {
+    match uri.authority() {
+        Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
+        None => headers.get(HOST).cloned(),
+    }
+}
+
+/// A host and nothing that could be read as something else: no user information, no quotes.
+fn is_host(text: &str) -> bool {
+    !text.contains(['@', '"', '\\']) && text.parse::<Authority>().is_ok()
+}
+
+#[cfg(test)]
+mod tests;
