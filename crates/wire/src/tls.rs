@@ -72,9 +72,9 @@ pub struct Settings {
     pub certificates: Vec<Files>,
     /// Whether clients show certificates.
     pub client_auth: ClientAuth,
-    /// How long a handshake may take.
+    /// How long a client may take to begin, to wait for a place, and to shake hands.
     pub handshake_timeout: Duration,
-    /// Handshakes that may be under way at once; more wait for one to end, within their own time.
+    /// Handshakes that may be under way at once; more wait for one to end.
     pub handshakes: usize,
 }
 
@@ -174,39 +174,26 @@ impl Tls {
         self.0.current.read().loaded.in_use()
     }
 
-    /// Shakes hands with a client. Ends by itself when the client takes too long.
-    pub async fn accept(&self, stream: Stream) -> io::Result<Accepted> {
+    /// Shakes hands with a client. Its first byte, a place among the handshakes and the handshake
+    /// have their time each: who waits for a place while others waste theirs still has its own.
+    pub async fn accept(&self, mut stream: Stream) -> io::Result<Accepted> {
         let patience = self.0.settings.handshake_timeout;
-        let shaking = tokio::time::timeout(patience, self.shake_hands(stream));
-        shaking
-            .await
-            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-    }
-
-    async fn shake_hands(&self, mut stream: Stream) -> io::Result<Accepted> {
         // Who says nothing takes nobody's place.
-        match stream.first_byte().await? {
+        let first = within(patience, stream.first_byte()).await?;
+        match first {
             Some(HANDSHAKE) => {}
             Some(first) if first.is_ascii_uppercase() => {
-                // What stays unread would take the answer away from the client.
-                let _ = stream.read(&mut [0; 4096]).await?;
-                stream.write_all(PLAIN).await?;
-                stream.shutdown().await?;
+                within(patience, tell_of_https(stream)).await?;
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "not encrypted"));
             }
             Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, "not TLS")),
             None => return Err(io::ErrorKind::UnexpectedEof.into()),
         }
-        let _place = self
-            .0
-            .handshakes
-            .acquire()
-            .await
-            .map_err(io::Error::other)?;
+        let place = async { self.0.handshakes.acquire().await.map_err(io::Error::other) };
+        let _place = within(patience, place).await?;
         let config = self.0.current.read().config.clone();
-        let stream = tokio_rustls::TlsAcceptor::from(config)
-            .accept(stream)
-            .await?;
+        let shaking = tokio_rustls::TlsAcceptor::from(config).accept(stream);
+        let stream = within(patience, shaking).await?;
         let (_, session) = stream.get_ref();
         // HTTP/2 over TLS is agreed on, never guessed (RFC 9113, section 3.2).
         let protocol = match session.alpn_protocol() {
@@ -221,4 +208,16 @@ impl Tls {
             stream: Stream::other(stream),
         })
     }
+}
+
+async fn within<T>(patience: Duration, step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let step = tokio::time::timeout(patience, step).await;
+    step.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+async fn tell_of_https(mut stream: Stream) -> io::Result<()> {
+    // What stays unread would take the answer away from the client.
+    let _ = stream.read(&mut [0; 4096]).await?;
+    stream.write_all(PLAIN).await?;
+    stream.shutdown().await
 }

@@ -5,7 +5,14 @@
     reason = "what a conversation spawns ends with its test"
 )]
 
+mod authority;
 mod exchange;
+mod front;
+mod grpc;
+mod http2;
+mod http2_attacks;
 mod served;
 mod smuggling;
 mod stage;
+mod tls;
+mod tls_reload;

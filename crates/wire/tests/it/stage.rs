@@ -11,8 +11,10 @@ use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
-use wire::server::{self, Connection, Protocol, Settings};
-use wire::{Body, Stream};
+use wire::Body;
+use wire::front::{Front, Passed};
+use wire::server::{self, Answers, Connection, Settings};
+use wire::tls::{ClientCertificate, Presented};
 
 pub(crate) struct Stage {
     pub(crate) address: SocketAddr,
@@ -29,27 +31,39 @@ impl Stage {
     }
 
     pub(crate) async fn with(settings: Settings) -> Self {
+        Self::behind(Front::default(), settings).await
+    }
+
+    pub(crate) async fn behind(front: Front, settings: Settings) -> Self {
+        Self::serving(tower::service_fn(answer), front, settings).await
+    }
+
+    pub(crate) async fn serving(
+        answers: impl Answers + Sync,
+        front: Front,
+        settings: Settings,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let (drain, settings) = (CancellationToken::new(), Arc::new(settings));
         let draining = drain.clone();
         tokio::spawn(async move {
             while let Ok((stream, peer)) = listener.accept().await {
-                let connection = Connection {
-                    peer,
-                    encrypted: false,
-                };
-                let answers = tower::service_fn(answer);
-                let stream = Stream::tcp(stream);
+                let (answers, front) = (answers.clone(), front.clone());
                 let (settings, drain) = (settings.clone(), draining.clone());
-                tokio::spawn(server::serve(
-                    stream,
-                    Protocol::Unknown,
-                    connection,
-                    answers,
-                    settings,
-                    drain,
-                ));
+                tokio::spawn(async move {
+                    let Ok(Passed {
+                        stream,
+                        protocol,
+                        connection,
+                        certificate,
+                    }) = front.pass(stream, peer).await
+                    else {
+                        return;
+                    };
+                    let answers = Presented::new(answers, certificate);
+                    server::serve(stream, protocol, connection, answers, settings, drain).await;
+                });
             }
         });
         Self { address, drain }
@@ -107,6 +121,7 @@ impl Client {
 async fn answer(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     let path = request.uri().path().to_owned();
     Ok(match path.as_str() {
+        "/who" => Response::new(Body::full(who(&request))),
         "/ignore" => Response::new(Body::full("ignored")),
         "/empty" => status(StatusCode::NO_CONTENT, Body::empty()),
         "/long" => Response::new(Body::full(vec![b'x'; 1 << 20])),
@@ -118,6 +133,31 @@ async fn answer(request: Request<Body>) -> Result<Response<Body>, Infallible> {
         }
         _ => echo(request).await,
     })
+}
+
+/// Tells what is known of the client.
+fn who(request: &Request<Body>) -> String {
+    let extensions = request.extensions();
+    let connection = extensions.get::<Connection>().expect("known");
+    let mut text = format!("{} {}", connection.peer, connection.encrypted);
+    if let Some(certificate) = extensions.get::<ClientCertificate>() {
+        let names: Vec<String> = certificate
+            .names()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let print: String = certificate
+            .fingerprint()
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        text.push_str(&format!(
+            " {} [{}] {print}",
+            certificate.subject(),
+            names.join(" ")
+        ));
+    }
+    text
 }
 
 fn status(status: StatusCode, body: Body) -> Response<Body> {
