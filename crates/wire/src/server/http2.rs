@@ -10,6 +10,7 @@ mod meter;
 mod streams;
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -38,6 +39,9 @@ const SEND_BUFFER: usize = 256 << 10;
 const FRAME: u32 = 16 << 10;
 /// Bytes of the table of header fields, which each connection keeps.
 const TABLE: u32 = 4096;
+
+/// How long a client may take to hear that the server ends.
+const PARTING: Duration = Duration::from_secs(1);
 
 pub(super) async fn serve(
     stream: Stream,
@@ -90,5 +94,14 @@ pub(super) async fn serve(
         }
         () = drain.cancelled() => running.as_mut().graceful_shutdown(),
     }
-    let _ = running.await;
+    // A client that is alive says at once that it has heard, and asks for nothing more. Another one
+    // is left when there is nothing of it to finish.
+    let left = async {
+        tokio::time::sleep(PARTING).await;
+        streams.idle(Duration::ZERO).await;
+    };
+    tokio::select! {
+        _ = running.as_mut() => {}
+        () = left => {}
+    }
 }

@@ -7,6 +7,7 @@
 
 mod authority;
 mod exchange;
+mod frames;
 mod front;
 mod grpc;
 mod http2;
