@@ -15,7 +15,7 @@ use futures_util::future::MapOk;
 use http::{Request, Response};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -31,12 +31,20 @@ use super::{HttpSettings, write};
 use crate::tasks::Shutdown;
 
 const BACKOFF: Duration = Duration::from_millis(50);
+/// Connections that the kernel keeps until they are accepted, up to its own limit (`somaxconn`):
+/// with the usual 128, a few hundred clients at once wait a second to try again.
+const BACKLOG: u32 = 4096;
 
 /// Binds `address`; the error names what is wrong with it.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let listener = std::net::TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    TcpListener::from_std(listener)
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // What a process before has left behind does not keep the address.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Where connections are served.

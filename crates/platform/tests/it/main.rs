@@ -7,4 +7,5 @@ mod house;
 mod http;
 mod inbox;
 mod retries;
+mod slow_clients;
 mod stage;
