@@ -9,6 +9,7 @@ mod demo;
 mod dependencies;
 mod doctor;
 mod document;
+mod encrypted;
 mod events;
 mod limits;
 mod maintenance;

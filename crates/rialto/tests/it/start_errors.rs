@@ -201,3 +201,59 @@ fn a_file_that_is_not_there_is_told() {
         ],
     );
 }
+
+#[test]
+fn what_stands_before_the_first_request_must_fit_together() {
+    let failed = serve(&[
+        "--set",
+        "gateway.proxy_protocol=required",
+        "--set",
+        "gateway.redirect_listen=127.0.0.1:0",
+        "--set",
+        "gateway.tls.client_auth=required",
+        "--set",
+        "gateway.trusted=[\"10.1.2.3/8\"]",
+        "--set",
+        "gateway.forwarded=via",
+    ]);
+    let failed = failed.exits(2).err;
+    for lines in [
+        [
+            "gateway.trusted: `10.1.2.3/8`",
+            "remedy: the address has bits behind the prefix",
+        ],
+        [
+            "gateway.forwarded: `via`",
+            "remedy: expected x-forwarded or forwarded",
+        ],
+        ["gateway.proxy_protocol: is required", "gateway.trusted = "],
+        [
+            "gateway.redirect_listen: leads to HTTPS",
+            "set gateway.tls.certificates",
+        ],
+        ["gateway.tls.client_ca: is empty", "name a PEM file"],
+    ] {
+        told(&failed, &lines);
+    }
+}
+
+#[test]
+fn a_certificate_that_cannot_be_used_is_told() {
+    let pair = "gateway.tls.certificates=[{ certificate = \"nowhere.pem\", key = \"k.pem\" }]";
+    let failed = serve(&["--set", pair]).exits(3).err;
+    let lines = [
+        "gateway.tls.certificates: nowhere.pem: cannot be read",
+        "the flag --set gateway.tls.certificates",
+        "remedy: correct the path",
+    ];
+    told(&failed, &lines);
+    let wrong = "gateway.tls.certificates=[{ cert = \"a\" }]";
+    let failed = serve(&["--set", wrong]).exits(2).err;
+    told(
+        &failed,
+        &[
+            "gateway.tls.certificates",
+            "remedy: expected { certificate = ",
+        ],
+    );
+}

@@ -8,6 +8,7 @@
 
 mod meter;
 mod streams;
+mod websocket;
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::meter::Metered;
 use self::streams::{Outgoing, Streams};
+use self::websocket::Asked;
 use super::{Answers, Connection, Settings};
 use crate::body::Body;
 use crate::stream::Stream;
@@ -50,19 +52,29 @@ pub(super) async fn serve(
     settings: &Settings,
     drain: CancellationToken,
 ) {
-    let service = service_fn(move |request: Request<Incoming>| {
-        let mut request = request.map(Body::http2);
+    let streams = Streams::new(settings.write_timeout);
+    let (beside, idle) = (streams.clone(), settings.tunnel_timeout);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        let websocket = Asked::of(&mut request);
+        let mut request = match &websocket {
+            // What comes on the stream is not the body of the request.
+            Some(_) => request.map(|_| Body::empty()),
+            None => request.map(Body::http2),
+        };
         request.extensions_mut().insert(connection.clone());
-        let mut answers = answers.clone();
+        let (mut answers, beside) = (answers.clone(), beside.clone());
         async move {
-            let response: Response<Body> = match answers.call(request).await {
+            let mut response: Response<Body> = match answers.call(request).await {
                 Ok(response) => response,
                 Err(never) => match never {},
             };
+            let tunnel = websocket.and_then(|asked| asked.answer(&mut response, idle));
+            if let Some(tunnel) = tunnel {
+                beside.run(tunnel);
+            }
             Ok::<_, Infallible>(response.map(Outgoing::new))
         }
     });
-    let streams = Streams::new(settings.write_timeout);
     let mut builder = http2::Builder::new(streams.clone());
     builder
         .timer(TokioTimer::new())
@@ -75,6 +87,7 @@ pub(super) async fn serve(
         .max_send_buf_size(SEND_BUFFER)
         .max_frame_size(FRAME)
         .header_table_size(TABLE)
+        .enable_connect_protocol()
         .keep_alive_interval(settings.ping_interval)
         .keep_alive_timeout(settings.ping_timeout);
     let running = builder.serve_connection(TokioIo::new(Metered::new(stream)), service);

@@ -85,7 +85,7 @@ async fn serve(request: Request<Body>) -> Result<Response<Body>, Infallible> {
 }
 
 #[derive(Debug)]
-struct Dial(SocketAddr);
+pub(crate) struct Dial(pub(crate) SocketAddr);
 
 impl Connect for Dial {
     fn connect(&self) -> Pin<Box<dyn Future<Output = std::io::Result<Stream>> + Send + '_>> {

@@ -17,3 +17,4 @@ mod smuggling;
 mod stage;
 mod tls;
 mod tls_reload;
+mod websocket;

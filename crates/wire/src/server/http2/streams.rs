@@ -94,6 +94,25 @@ impl Streams {
         self.0.abused.notified().await;
     }
 
+    /// Runs what belongs to a stream that was answered.
+    pub(super) fn run(&self, beside: impl Future<Output = ()> + Send + 'static) {
+        self.spawn(true, beside);
+    }
+
+    fn spawn(&self, answered: bool, stream: impl Future<Output = ()> + Send + 'static) {
+        self.0.counts.lock().open += 1;
+        let mut open = Open {
+            shared: self.0.clone(),
+            answered,
+        };
+        #[expect(clippy::disallowed_methods, reason = "ends with its connection")]
+        tokio::spawn(async move {
+            let mut stream = std::pin::pin!(stream);
+            let mut patience = None;
+            std::future::poll_fn(|cx| poll(stream.as_mut(), cx, &mut open, &mut patience)).await;
+        });
+    }
+
     fn idle_since(&self) -> Option<Instant> {
         let counts = self.0.counts.lock();
         (counts.open == 0).then_some(counts.idle_since)
@@ -105,17 +124,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, stream: F) {
-        self.0.counts.lock().open += 1;
-        let mut open = Open {
-            shared: self.0.clone(),
-            answered: false,
-        };
-        #[expect(clippy::disallowed_methods, reason = "ends with its connection")]
-        tokio::spawn(async move {
-            let mut stream = std::pin::pin!(stream);
-            let mut patience = None;
-            std::future::poll_fn(|cx| poll(stream.as_mut(), cx, &mut open, &mut patience)).await;
-        });
+        self.spawn(false, stream);
     }
 }
 

@@ -1,0 +1,166 @@
+//! A whole server behind TLS, a balancer and a redirect.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use platform::config::Layers;
+use platform::tasks::Shutdown;
+use rialto::{Handle, Hooks, Listeners, PartEnded, Role, Server, Settings};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+
+struct Running {
+    addresses: Vec<(&'static str, SocketAddr)>,
+    handle: Handle,
+    shutdown: Shutdown,
+    run: JoinHandle<Result<(), PartEnded>>,
+    trusting: Arc<rustls::ClientConfig>,
+    folder: tempfile::TempDir,
+}
+
+/// A new certificate, in the place of the one before; who trusts it.
+fn renew(folder: &Path) -> Arc<rustls::ClientConfig> {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("made");
+    std::fs::write(folder.join("shop.pem"), made.cert.pem()).expect("writes");
+    std::fs::write(folder.join("shop.key"), made.signing_key.serialize_pem()).expect("writes");
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(made.cert.der().clone()).expect("a certificate");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Arc::new(config)
+}
+
+impl Running {
+    async fn start(flags: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let trusting = renew(folder.path());
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let (certificate, key) = (path("shop.pem"), path("shop.key"));
+        let pair = format!("[{{ certificate = \"{certificate}\", key = \"{key}\" }}]");
+        let mut layers = Layers::defaults();
+        layers.flag("gateway.tls.certificates", &pair);
+        layers.flag("database.url", &format!("sqlite:{}", path("data")));
+        for key in ["gateway.listen", "admin.listen", "gateway.redirect_listen"] {
+            layers.flag(key, "127.0.0.1:0");
+        }
+        for (key, value) in flags {
+            layers.flag(key, value);
+        }
+        let settings = Settings::read(&layers, &Role::all()).expect("valid");
+        let listeners = Listeners::bind(&settings, &Role::all()).expect("free ports");
+        let hooks = Hooks::default();
+        let building = Server::build(settings, &Role::all(), listeners, &hooks);
+        let server = Box::pin(building).await.expect("starts");
+        let shutdown = Shutdown::new();
+        Self {
+            addresses: server.addresses(),
+            handle: server.handle(),
+            run: tokio::spawn(Box::pin(server.run(shutdown.clone()))),
+            shutdown,
+            trusting,
+            folder,
+        }
+    }
+
+    fn address(&self, key: &str) -> SocketAddr {
+        let found = self.addresses.iter().find(|(name, _)| *name == key);
+        found.expect("is open").1
+    }
+
+    /// Asks by HTTPS, after `before` in the clear; nothing if there is no common ground.
+    async fn get(&self, before: &str, fields: &str) -> Option<String> {
+        let stream = TcpStream::connect(self.address("gateway.listen")).await;
+        let mut stream = stream.expect("connects");
+        stream.write_all(before.as_bytes()).await.expect("writes");
+        let connector = tokio_rustls::TlsConnector::from(self.trusting.clone());
+        let name = ServerName::try_from("localhost").expect("a name");
+        let mut stream = connector.connect(name, stream).await.ok()?;
+        let request = format!(
+            "GET /v1/products HTTP/1.1\r\nhost: localhost\r\n{fields}connection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.expect("writes");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("reads");
+        Some(answer)
+    }
+
+    async fn stop(self) {
+        self.shutdown.begin();
+        self.run
+            .await
+            .expect("runs")
+            .expect("nothing ended too early");
+    }
+}
+
+#[tokio::test]
+async fn the_shop_speaks_https_and_leads_there() {
+    let mut shop = Running::start(&[("gateway.redirect_port", "8443")]).await;
+    let answer = shop.get("", "").await.expect("speaks");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let mut plain = TcpStream::connect(shop.address("gateway.redirect_listen"))
+        .await
+        .expect("connects");
+    let request =
+        b"GET /v1/products?limit=1 HTTP/1.1\r\nhost: shop.example:80\r\nconnection: close\r\n\r\n";
+    plain.write_all(request).await.expect("writes");
+    let mut answer = String::new();
+    plain.read_to_string(&mut answer).await.expect("reads");
+    assert!(answer.starts_with("HTTP/1.1 308 "), "{answer}");
+    let location = "location: https://shop.example:8443/v1/products?limit=1\r\n";
+    assert!(answer.contains(location), "{answer}");
+    // A new certificate, without a new start.
+    let before = shop.handle.certificates();
+    shop.trusting = renew(shop.folder.path());
+    assert!(shop.get("", "").await.is_none(), "not read yet");
+    shop.handle.reload_certificates().expect("a good pair");
+    assert!(
+        shop.get("", "")
+            .await
+            .expect("speaks")
+            .starts_with("HTTP/1.1 200 ")
+    );
+    assert_eq!(before[0].names, ["localhost"]);
+    shop.stop().await;
+}
+
+/// The limit is of addresses: it shows whom the gateway takes for the client.
+#[tokio::test]
+async fn the_client_is_who_the_balancer_says() {
+    let shop = Running::start(&[
+        ("gateway.proxy_protocol", "required"),
+        ("gateway.trusted", "[\"127.0.0.0/8\", \"203.0.113.0/24\"]"),
+        ("gateway.rate_limit", "1"),
+        ("gateway.rate_window", "1h"),
+        ("gateway.rate_burst", "0"),
+    ])
+    .await;
+    let ask = async |peer: &str, forwarded: &str| {
+        let line = format!("PROXY TCP4 {peer} 192.0.2.1 1 443\r\n");
+        let fields = format!("x-forwarded-for: {forwarded}\r\n");
+        let answer = shop.get(&line, &fields).await.expect("speaks");
+        answer[9..12].to_owned()
+    };
+    assert_eq!(ask("198.51.100.1", "192.0.2.1").await, "200");
+    assert_eq!(
+        ask("198.51.100.1", "192.0.2.2").await,
+        "429",
+        "a stranger's word"
+    );
+    assert_eq!(ask("198.51.100.2", "192.0.2.2").await, "200");
+    assert_eq!(ask("203.0.113.1", "6.6.6.6, 192.0.2.3").await, "200");
+    assert_eq!(
+        ask("203.0.113.2", "7.7.7.7, 192.0.2.3").await,
+        "429",
+        "the same client"
+    );
+    assert_eq!(ask("203.0.113.2", "192.0.2.4").await, "200");
+    shop.stop().await;
+}
