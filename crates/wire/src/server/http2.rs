@@ -45,6 +45,26 @@ const TABLE: u32 = 4096;
 /// How long a client may take to hear that the server ends.
 const PARTING: Duration = Duration::from_secs(1);
 
+/// A protocol engine that takes no more than the settings allow.
+fn within_limits(streams: &Streams, settings: &Settings) -> http2::Builder<Streams> {
+    let mut builder = http2::Builder::new(streams.clone());
+    builder
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(settings.head_limit).unwrap_or(u32::MAX))
+        .max_concurrent_streams(settings.streams)
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(ERRORS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
+        .max_frame_size(FRAME)
+        .header_table_size(TABLE)
+        .enable_connect_protocol()
+        .keep_alive_interval(settings.ping_interval)
+        .keep_alive_timeout(settings.ping_timeout);
+    builder
+}
+
 pub(super) async fn serve(
     stream: Stream,
     connection: Connection,
@@ -75,21 +95,7 @@ pub(super) async fn serve(
             Ok::<_, Infallible>(response.map(Outgoing::new))
         }
     });
-    let mut builder = http2::Builder::new(streams.clone());
-    builder
-        .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(settings.head_limit).unwrap_or(u32::MAX))
-        .max_concurrent_streams(settings.streams)
-        .max_pending_accept_reset_streams(RESETS)
-        .max_local_error_reset_streams(ERRORS)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_send_buf_size(SEND_BUFFER)
-        .max_frame_size(FRAME)
-        .header_table_size(TABLE)
-        .enable_connect_protocol()
-        .keep_alive_interval(settings.ping_interval)
-        .keep_alive_timeout(settings.ping_timeout);
+    let builder = within_limits(&streams, settings);
     let running = builder.serve_connection(TokioIo::new(Metered::new(stream)), service);
     let mut running = std::pin::pin!(running);
     tokio::select! {
