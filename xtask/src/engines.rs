@@ -1,6 +1,7 @@
 //! Real servers on this machine, as ordinary processes on loopback, from the system's packages.
 
 mod postgres;
+mod redis;
 
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 pub(crate) use self::postgres::{Borrowed, Durability, Postgres};
+pub(crate) use self::redis::{Redis, install as install_redis};
 
 /// Servers that Rialto can use, on this machine
 ///
@@ -17,7 +19,9 @@ pub(crate) use self::postgres::{Borrowed, Durability, Postgres};
 Examples:
   cargo xtask engines start postgres
   cargo run -- serve --set database.url=postgres://postgres@127.0.0.1:25432/postgres
-  cargo xtask engines stop postgres")]
+  cargo xtask engines stop postgres
+  cargo xtask engines start redis
+  cargo run -- serve --set cache.url=redis://127.0.0.1:26379")]
 pub(crate) enum Command {
     /// Start one, installing it if it is missing; prints its URL
     Start {
@@ -36,6 +40,7 @@ pub(crate) enum Command {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Engine {
     Postgres,
+    Redis,
 }
 
 pub(crate) fn run(command: &Command) -> Result<()> {
@@ -52,6 +57,18 @@ pub(crate) fn run(command: &Command) -> Result<()> {
         } => {
             Postgres::new("kept", postgres::PORT)?.stop()?;
         }
+        Command::Start {
+            engine: Engine::Redis,
+        } => {
+            let server = Redis::new("kept", redis::PORT);
+            server.start()?;
+            println!("{}", server.url());
+        }
+        Command::Stop {
+            engine: Engine::Redis,
+        } => {
+            Redis::new("kept", redis::PORT).stop()?;
+        }
         Command::Status => {
             let server = Postgres::new("kept", postgres::PORT)?;
             let state = if server.runs() {
@@ -60,6 +77,13 @@ pub(crate) fn run(command: &Command) -> Result<()> {
                 String::from("stopped")
             };
             println!("postgres  {state}");
+            let server = Redis::new("kept", redis::PORT);
+            let state = if server.runs() {
+                server.url()
+            } else {
+                String::from("stopped")
+            };
+            println!("redis     {state}");
         }
     }
     Ok(())

@@ -48,6 +48,18 @@ fn shown(command: &Command) -> String {
         .join(" ")
 }
 
+/// Waits until `ready` says so, `limit` at most; tells whether it did.
+pub(crate) fn comes(limit: Duration, ready: impl Fn() -> bool) -> bool {
+    let begun = Instant::now();
+    while !ready() {
+        if begun.elapsed() > limit {
+            return false;
+        }
+        pause(Duration::from_millis(10));
+    }
+    true
+}
+
 /// Whether the search path has a program of this name.
 pub(crate) fn found(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use console::style;
 
-use crate::engines::{Borrowed, Durability, Postgres};
+use crate::engines::{Borrowed, Durability, Postgres, install_redis};
 use crate::process::{command, free_address, run as run_command};
 use crate::tools;
 
 /// Check and test everything, as CI does
 ///
-/// Installs what is missing (PostgreSQL, schemathesis, cargo-deny, cargo-machete), or says how.
+/// Installs what is missing (PostgreSQL, Redis, schemathesis, cargo-deny, cargo-machete), or says how.
 /// All steps run, and the failed ones are listed at the end.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -182,26 +182,30 @@ fn dependencies() -> Result<()> {
     run_command(check("advisories").arg("--disable-fetch"))
 }
 
-fn tests() -> Command {
-    command("cargo test --workspace --tests --locked --quiet --no-fail-fast")
+/// Tests that need Redis start servers of their own; without them they would tell nothing.
+fn tests() -> Result<Command> {
+    install_redis()?;
+    let mut tests = command("cargo test --workspace --tests --locked --quiet --no-fail-fast");
+    tests.env("TEST_REDIS", "required");
+    Ok(tests)
 }
 
 fn sqlite() -> Result<()> {
-    run_command(&mut tests())
+    run_command(&mut tests()?)
 }
 
 fn split() -> Result<()> {
-    run_command(tests().env("TEST_LAYOUT", "split"))
+    run_command(tests()?.env("TEST_LAYOUT", "split"))
 }
 
 fn postgres() -> Result<()> {
     let server = server()?;
-    run_command(tests().env("TEST_DATABASE_URL", server.0.url()))
+    run_command(tests()?.env("TEST_DATABASE_URL", server.0.url()))
 }
 
 fn postgres_split() -> Result<()> {
     let server = server()?;
-    let mut tests = tests();
+    let mut tests = tests()?;
     tests
         .env("TEST_LAYOUT", "split")
         .env("TEST_DATABASE_URL", server.0.url());

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use platform::cache::CacheUrl;
 use platform::config::{Item, Section};
 use wire::front::{Front, Proxies};
 use wire::network::Networks;
@@ -11,6 +12,9 @@ use wire::tls::{ClientAuth, Files, LoadErrors, Tls};
 
 use crate::client_address::Forwarding;
 use crate::table::Source;
+
+use crate::limit::LimitSettings;
+use crate::limit::settings::{Cost, Part, Per, Rate, WhenAway};
 
 /// The section `gateway` of the configuration.
 #[derive(Debug, Clone)]
@@ -47,6 +51,10 @@ pub struct Config {
     pub tls: Option<wire::tls::Settings>,
     /// How often the files of TLS are looked at.
     pub tls_watch: Duration,
+    /// Where requests are counted.
+    pub limits: CacheUrl,
+    /// How long counting may take elsewhere.
+    pub limits_timeout: Duration,
 }
 
 impl Config {
@@ -74,6 +82,8 @@ impl Config {
             redirect_port: section.parse("redirect_port"),
             tls: tls(&mut section.section("tls")),
             tls_watch: section.section("tls").duration("watch"),
+            limits: section.parse("limits"),
+            limits_timeout: section.duration("limits_timeout"),
         };
         config.check(section);
         config
@@ -81,6 +91,13 @@ impl Config {
 
     /// What only several keys together show.
     fn check(&self, section: &Section<'_>) {
+        if let Some(Err(wrong)) = self.limit().map(|limit| limit.check()) {
+            section.report(
+                "rate_limit",
+                wrong,
+                "a rate such as 100 in 1s with a burst of 100",
+            );
+        }
         if self.proxy_protocol && self.trusted.is_empty() {
             section.report(
                 "proxy_protocol",
@@ -95,6 +112,22 @@ impl Config {
                 "set gateway.tls.certificates, or leave it empty",
             );
         }
+    }
+
+    /// The rule for each address that all routes have in common.
+    pub(crate) fn limit(&self) -> Option<LimitSettings> {
+        (self.rate_limit > 0).then(|| LimitSettings {
+            name: String::from("default"),
+            per: Per(vec![Part::Address]),
+            rate: Rate {
+                count: self.rate_limit,
+                window: self.rate_window,
+            },
+            burst: Some(self.rate_burst.saturating_add(1)),
+            cost: Cost::default(),
+            shadow: false,
+            when_away: WhenAway::Local,
+        })
     }
 
     /// What a connection passes before its first request: the public listener, and the one that

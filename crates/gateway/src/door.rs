@@ -2,7 +2,6 @@
 //! the client's address, the stripping of identity headers, the rate limit.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::{HeaderMap, HeaderName, Request, Response};
 use kernel::problem::codes;
@@ -14,7 +13,8 @@ use wire::server::Connection;
 
 use crate::Config;
 use crate::client_address::{self, Forwarding, Origin};
-use crate::limit::RateLimit;
+use crate::limit::concurrency::{Concurrency, overloaded};
+use crate::limit::{Counters, Rules};
 
 /// Headers that only processes of the shop may send to each other.
 const OWN_PREFIX: &str = "rialto-";
@@ -35,20 +35,22 @@ pub(crate) struct Door(Arc<Inner>);
 
 struct Inner {
     http: HttpContext,
-    concurrency: usize,
-    inside: AtomicUsize,
-    limit: Option<RateLimit>,
+    places: Arc<Concurrency>,
+    counters: Counters,
+    rules: Rules,
     trusted: Networks,
     forwarding: Forwarding,
 }
 
 impl Door {
     pub(crate) fn new(config: &Config, http: &HttpContext) -> Self {
+        let (sources, metrics) = (http.sources.clone(), &http.metrics);
+        let rules = Rules::new(&config.limit(), metrics);
         Self(Arc::new(Inner {
             http: http.clone(),
-            concurrency: config.concurrency,
-            inside: AtomicUsize::new(0),
-            limit: RateLimit::new(config.rate_limit, config.rate_window, config.rate_burst),
+            places: Concurrency::new(config.concurrency),
+            counters: Counters::new(&config.limits, config.limits_timeout, sources, metrics),
+            rules: rules.expect("checked when the configuration was read"),
             trusted: config.trusted.clone(),
             forwarding: config.forwarded,
         }))
@@ -66,55 +68,32 @@ impl Door {
         F: Future<Output = Response<Body>>,
     {
         let door = &*self.0;
-        let Some(_visit) = Visit::enter(door) else {
+        let Some(_place) = door.places.enter() else {
             door.http.metrics.shed.inc();
-            let detail = "more requests are being answered than the server takes on";
-            return refuse(Problem::unavailable(codes::OVERLOADED, detail, 1));
+            return refuse(overloaded());
         };
         let origin = match origin(door, &mut request) {
             Ok(origin) => origin,
             Err(problem) => return refuse(problem),
         };
-        let address = origin.client;
         strip(request.headers_mut());
-        let left = match &door.limit {
-            None => None,
-            Some(limit) => match limit.take(address, door.http.sources.now()) {
-                Ok(left) => Some((limit, left)),
-                Err(seconds) => {
-                    door.http.metrics.rate_limited.inc();
-                    return refuse(too_many(seconds));
-                }
-            },
-        };
-        request.extensions_mut().insert(ClientAddress(address));
+        request
+            .extensions_mut()
+            .insert(ClientAddress(origin.client));
         request.extensions_mut().insert(Arc::new(origin));
-        let mut response = inside(request).await;
-        if let Some((limit, left)) = left {
-            limit.describe(response.headers_mut(), &left);
+        if door.rules.is_empty() {
+            return inside(request).await;
         }
+        let (head, body) = request.into_parts();
+        // Each route has the rules of the door in common with all others.
+        let decision = door.counters.take(&door.rules, &head, "").await;
+        let mut response = match decision.refusal() {
+            Some(problem) => refuse(problem),
+            None => inside(Request::from_parts(head, body)).await,
+        };
+        decision.describe(response.headers_mut());
         response
     }
-}
-
-struct Visit<'a>(&'a AtomicUsize);
-
-impl<'a> Visit<'a> {
-    fn enter(door: &'a Inner) -> Option<Self> {
-        let visit = Self(&door.inside);
-        (door.inside.fetch_add(1, Ordering::Relaxed) < door.concurrency).then_some(visit)
-    }
-}
-
-impl Drop for Visit<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-fn too_many(seconds: u32) -> Problem {
-    let detail = "more requests from your address than the limit allows";
-    Problem::new(Kind::TooMany, codes::RATE_LIMITED, detail).again_after(seconds)
 }
 
 fn origin(door: &Inner, request: &mut Request<Body>) -> Result<Origin, Problem> {

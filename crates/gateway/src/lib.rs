@@ -22,7 +22,7 @@ mod errors;
 pub mod explain;
 mod forward;
 mod hop;
-mod limit;
+pub mod limit;
 mod live;
 mod path;
 mod proxy;

@@ -1,112 +1,226 @@
-//! Limits of requests per address: GCRA, the leaky bucket as a meter (ITU-T I.371), which needs
-//! one number for each address and is exact at any moment.
+//! Limits of requests.
+//!
+//! How **often**: a request meets one or more [`Rules`]; it takes from all of them, or, if one
+//! refuses it, from none. The [`gcra`] decides, the same in the counters of one process
+//! ([`local`]) and in those of all instances ([`shared`]); the [`LimitLayer`] asks and answers.
+//! How many **at once**: [`concurrency`], by a fixed limit or one that finds itself ([`adaptive`]).
+//! How **large**: [`body`].
 
-use std::net::IpAddr;
+pub mod adaptive;
+pub mod body;
+pub mod concurrency;
+mod gcra;
+mod key;
+mod layer;
+mod local;
+mod rule;
+pub mod settings;
+mod shared;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use kernel::Timestamp;
+use kernel::problem::codes;
+use kernel::{Kind, Problem, Sources};
+use platform::cache::CacheUrl;
+use platform::metrics::Metrics;
+use platform::redis::{Redis, RedisSettings};
+use prometheus_client::metrics::counter::Counter;
 
-/// Addresses that are remembered at once; the least used are forgotten first.
-const ADDRESSES: usize = 100_000;
+pub use self::key::Identity;
+pub use self::layer::{LimitLayer, Limited};
+use self::local::Local;
+use self::rule::Ask;
+pub use self::rule::Rules;
+pub use self::settings::LimitSettings;
+use self::settings::WhenAway;
+use self::shared::Shared;
 
 /// `RateLimit-Policy` and `RateLimit` of draft-ietf-httpapi-ratelimit-headers-10.
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// So many requests for each address in a window, and a burst on top.
-pub(crate) struct RateLimit {
-    /// Microseconds that one request uses up.
-    cost: i64,
-    /// Microseconds that may be used up in advance.
-    tolerance: i64,
-    policy: HeaderValue,
-    /// When each address will have paid for what it has used.
-    paid_at: quick_cache::sync::Cache<IpAddr, Arc<AtomicI64>>,
+/// Where requests are counted. It outlives the configuration: rules of the same name go on where
+/// they were. Cheap to clone.
+#[derive(Clone)]
+pub struct Counters(Arc<Engines>);
+
+struct Engines {
+    /// Counts always, or while Redis is away.
+    local: Local,
+    shared: Option<Shared>,
+    sources: Sources,
+    refused: Counter,
 }
 
-/// What a request that is let through leaves.
-pub(crate) struct Left {
-    requests: i64,
-    seconds: i64,
+/// What the rules say to a request.
+#[derive(Debug)]
+pub struct Decision {
+    rules: Rules,
+    /// What was asked, and what was used before.
+    asks: Vec<Ask>,
+    verdict: Verdict,
 }
 
-impl RateLimit {
-    /// `None` if there is no limit.
-    pub(crate) fn new(limit: u32, window: Duration, burst: u32) -> Option<Self> {
-        let micros = i64::try_from(window.as_micros()).unwrap_or(i64::MAX);
-        let cost = micros
-            .checked_div(i64::from(limit))
-            .filter(|cost| *cost > 0)?;
-        let tolerance = cost.saturating_mul(i64::from(burst));
-        let quota = limit.saturating_add(burst);
-        let policy = format!("\"default\";q={quota};w={}", window.as_secs().max(1));
-        Some(Self {
-            cost,
-            tolerance,
-            policy: HeaderValue::try_from(policy).expect("plain text"),
-            paid_at: quick_cache::sync::Cache::new(ADDRESSES),
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Passes,
+    Refused,
+    /// A rule that is closed while nobody can count.
+    Closed,
+}
+
+impl Counters {
+    /// Counters of this process, or of all instances in Redis, which may take `timeout`.
+    pub fn new(url: &CacheUrl, timeout: Duration, sources: Sources, metrics: &Metrics) -> Self {
+        let shared = match url {
+            CacheUrl::Memory => None,
+            CacheUrl::Redis(url) => {
+                let settings = RedisSettings {
+                    timeout,
+                    ..RedisSettings::new(url.clone())
+                };
+                let redis = Redis::new(&settings, metrics.redis("limits"));
+                Some(Shared::new(redis))
+            }
+        };
+        Self(Arc::new(Engines {
+            local: Local::new(),
+            shared,
+            sources,
+            refused: metrics.rate_limited.clone(),
+        }))
+    }
+
+    /// Lets a request on `route` take from all `rules`, or from none.
+    pub async fn take(&self, rules: &Rules, request: &Parts, route: &str) -> Decision {
+        let asks = rules.asks(request, route);
+        self.decide(rules, asks, None).await
+    }
+
+    async fn decide(&self, rules: &Rules, mut asks: Vec<Ask>, shared_now: Option<i64>) -> Decision {
+        let engines = &*self.0;
+        let mut verdict = Verdict::Passes;
+        let counted_by_all = match &engines.shared {
+            Some(shared) if !asks.is_empty() => {
+                shared.take(rules, &mut asks, shared_now).await.is_ok()
+            }
+            other => other.is_some(),
+        };
+        if !counted_by_all {
+            if engines.shared.is_some() {
+                verdict = do_without(rules, &mut asks);
+            }
+            if verdict == Verdict::Passes {
+                let now = engines.sources.now().micros();
+                engines.local.take(&mut asks, now);
+            }
+        }
+        if verdict == Verdict::Passes {
+            if asks.iter().any(Ask::refuses) {
+                verdict = Verdict::Refused;
+                engines.refused.inc();
+            }
+            count(rules, &asks, verdict);
+        }
+        Decision {
+            rules: rules.clone(),
+            asks,
+            verdict,
+        }
+    }
+}
+
+impl fmt::Debug for Counters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shared = self.0.shared.is_some();
+        f.write_str(if shared {
+            "Counters(shared)"
+        } else {
+            "Counters(local)"
         })
     }
+}
 
-    /// Lets one request of `address` through, or tells after how many seconds to come again.
-    pub(crate) fn take(&self, address: IpAddr, now: Timestamp) -> Result<Left, u32> {
-        let fresh = || Ok::<_, std::convert::Infallible>(Arc::new(AtomicI64::new(0)));
-        let Ok(paid_at) = self.paid_at.get_or_insert_with(&address, fresh);
-        let now = now.micros();
-        let next = |paid: i64| {
-            let paid = paid.max(now) + self.cost;
-            (paid - now <= self.tolerance + self.cost).then_some(paid)
-        };
-        match paid_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next) {
-            Ok(before) => {
-                let used = before.max(now) + self.cost - now;
-                let requests = (self.tolerance + self.cost - used) / self.cost;
-                Ok(Left {
-                    requests,
-                    seconds: used.div_euclid(1_000_000) + 1,
-                })
-            }
-            Err(paid) => {
-                let wait = paid + self.cost - now - self.tolerance - self.cost;
-                Err(u32::try_from(wait.div_euclid(1_000_000) + 1).unwrap_or(u32::MAX))
-            }
-        }
+/// Nobody knows what all instances count: leaves the rules that each keeps for itself.
+fn do_without(rules: &Rules, asks: &mut Vec<Ask>) -> Verdict {
+    for ask in &*asks {
+        rules.get(ask).counted.errors.inc();
     }
+    let closed = |ask: &Ask| !ask.shadow && rules.get(ask).when_away == WhenAway::Closed;
+    if asks.iter().any(closed) {
+        return Verdict::Closed;
+    }
+    asks.retain(|ask| rules.get(ask).when_away == WhenAway::Local);
+    Verdict::Passes
+}
 
-    /// Tells the client where it stands.
-    pub(crate) fn describe(&self, headers: &mut HeaderMap, left: &Left) {
-        headers.insert(POLICY, self.policy.clone());
-        let text = format!("\"default\";r={};t={}", left.requests, left.seconds);
-        if let Ok(value) = HeaderValue::try_from(text) {
-            headers.insert(LIMIT, value);
-        }
+fn count(rules: &Rules, asks: &[Ask], verdict: Verdict) {
+    for ask in asks {
+        let counted = &rules.get(ask).counted;
+        match (ask.fits(), ask.shadow) {
+            (true, _) if verdict == Verdict::Passes => counted.allowed.inc(),
+            // Another rule refused: nothing was taken from this one.
+            (true, _) => continue,
+            (false, true) => counted.shadowed.inc(),
+            (false, false) => counted.limited.inc(),
+        };
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ADA: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
-    const BOB: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
-
-    #[test]
-    fn a_burst_passes_then_the_rate_holds() {
-        let limit = RateLimit::new(10, Duration::from_secs(1), 4).expect("a limit");
-        let start = Timestamp::from_micros(1_000_000_000);
-        let passed = (0..20).filter(|_| limit.take(ADA, start).is_ok()).count();
-        assert_eq!(passed, 5, "one at once, and four more in a burst");
-        assert_eq!(limit.take(ADA, start).err(), Some(1));
-        assert!(limit.take(BOB, start).is_ok(), "each address for itself");
-        let later = start.plus(Duration::from_millis(100));
-        assert!(limit.take(ADA, later).is_ok() && limit.take(ADA, later).is_err());
+impl Decision {
+    /// Why the request is refused, if it is.
+    pub fn refusal(&self) -> Option<Problem> {
+        match self.verdict {
+            Verdict::Passes => None,
+            Verdict::Closed => {
+                let detail = "requests cannot be counted at present, and may not pass uncounted";
+                Some(Problem::unavailable(codes::UNAVAILABLE, detail, 1))
+            }
+            Verdict::Refused => {
+                // The rule that keeps the client waiting longest.
+                let refusing = self.asks.iter().filter(|ask| ask.refuses());
+                let wait = |ask: &&Ask| ask.quota.wait(ask.used, ask.charge);
+                let ask = refusing.max_by_key(wait)?;
+                let name = &self.rules.get(ask).name;
+                let detail = format!("more requests than the limit `{name}` allows");
+                let wait = u32::try_from(gcra::seconds(wait(&ask))).unwrap_or(u32::MAX);
+                let problem = Problem::new(Kind::TooMany, codes::RATE_LIMITED, detail)
+                    .with_context("limit", name.as_str())
+                    .again_after(wait.max(1));
+                Some(problem)
+            }
+        }
     }
 
-    #[test]
-    fn zero_is_no_limit() {
-        assert!(RateLimit::new(0, Duration::from_secs(1), 4).is_none());
+    /// Tells the client where it stands with each rule that can refuse it.
+    pub fn describe(&self, headers: &mut HeaderMap) {
+        let mut items = String::with_capacity(self.asks.len() * 64);
+        let mut number = itoa::Buffer::new();
+        for ask in self.asks.iter().filter(|ask| !ask.shadow) {
+            let taken = self.verdict == Verdict::Passes && ask.fits();
+            let used = ask.used + if taken { ask.charge } else { 0 };
+            let (left, reset) = (ask.quota.left(used), gcra::seconds(used));
+            if !items.is_empty() {
+                items.push_str(", ");
+            }
+            items.push_str(&self.rules.get(ask).item);
+            items.push_str(number.format(left));
+            items.push_str(";t=");
+            items.push_str(number.format(reset));
+        }
+        if items.is_empty() || self.verdict == Verdict::Closed {
+            return;
+        }
+        let policy = self.rules.policy(&self.asks);
+        if let (Some(policy), Ok(limit)) = (policy, HeaderValue::from_str(&items)) {
+            headers.insert(POLICY, policy);
+            headers.insert(LIMIT, limit);
+        }
     }
 }

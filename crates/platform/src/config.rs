@@ -14,7 +14,7 @@
 
 mod redact;
 mod section;
-mod units;
+pub mod units;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

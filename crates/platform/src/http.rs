@@ -49,6 +49,8 @@ pub struct HttpSettings {
     pub slow: Duration,
     /// Open connections of a listener.
     pub connections: usize,
+    /// Open connections of one client address (of IPv6 a network of 64 bits); 0 for no limit.
+    pub connections_per_address: usize,
 }
 
 /// What routes need besides their service. Cheap to clone.

@@ -12,6 +12,7 @@ pub mod http;
 pub mod idempotency;
 pub mod lease;
 pub mod metrics;
+pub mod redis;
 pub mod tasks;
 pub mod telemetry;
 #[cfg(feature = "testing")]

@@ -108,6 +108,32 @@ pub struct ServersLabels {
     pub upstream: String,
 }
 
+/// Labels of what a rule of the gateway decides.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct LimitLabels {
+    /// The name of the rule.
+    pub rule: String,
+    /// `allowed`, `limited`, `shadowed` (would have been limited) or `error` (the counters were
+    /// away).
+    pub outcome: &'static str,
+}
+
+/// Labels of what is asked of Redis.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RedisLabels {
+    /// Who asks: `limits` or `cache`.
+    pub user: &'static str,
+    /// `answered`, `late`, `failed`, or `refused` (not asked, as it was away a moment ago).
+    pub outcome: &'static str,
+}
+
+/// Labels of who uses Redis.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RedisUserLabels {
+    /// Who asks: `limits` or `cache`.
+    pub user: &'static str,
+}
+
 /// What one server measures. Not global: two servers can run in one process. Cheap to clone.
 #[derive(Clone)]
 pub struct Metrics {
@@ -152,6 +178,12 @@ pub struct Metrics {
     pub upstream_usable: Family<ServersLabels, Gauge>,
     /// Look-ups by cache and outcome.
     pub cache: Family<CacheLabels, Counter>,
+    /// What the rules of the gateway decide.
+    pub limits: Family<LimitLabels, Counter>,
+    /// Commands to Redis.
+    pub redis_commands: Family<RedisLabels, Counter>,
+    /// Whether Redis answers.
+    pub redis_up: Family<RedisUserLabels, Gauge>,
     /// What the search index of this process tells of itself.
     pub search: SearchMetrics,
     /// Requests refused by a limit.
@@ -185,6 +217,9 @@ impl Metrics {
             upstream: Family::default(),
             upstream_usable: Family::default(),
             cache: Family::default(),
+            limits: Family::default(),
+            redis_commands: Family::default(),
+            redis_up: Family::default(),
             search: SearchMetrics::default(),
             rate_limited: Counter::default(),
             shed: Counter::default(),
@@ -200,6 +235,21 @@ impl Metrics {
         self.register_databases(&mut registry);
         self.register_events(&mut registry);
         self.register_calls(&mut registry);
+        self.register_limits(&mut registry);
+    }
+
+    fn register_limits(&self, r: &mut Registry) {
+        r.register(
+            "limit_decisions",
+            "What the rules decide",
+            self.limits.clone(),
+        );
+        r.register(
+            "redis_commands",
+            "Commands to Redis by outcome",
+            self.redis_commands.clone(),
+        );
+        r.register("redis_up", "Whether Redis answers", self.redis_up.clone());
     }
 
     fn register_http(&self, r: &mut Registry) {
@@ -324,6 +374,24 @@ impl Metrics {
         }
     }
 
+    /// What `user` asks of Redis.
+    pub fn redis(&self, user: &'static str) -> RedisMetrics {
+        let commands = |outcome| {
+            let labels = RedisLabels { user, outcome };
+            self.redis_commands.get_or_create(&labels).clone()
+        };
+        RedisMetrics {
+            answered: commands("answered"),
+            late: commands("late"),
+            failed: commands("failed"),
+            refused: commands("refused"),
+            up: self
+                .redis_up
+                .get_or_create(&RedisUserLabels { user })
+                .clone(),
+        }
+    }
+
     /// Everything, as the text that Prometheus reads.
     pub fn encode(&self) -> String {
         let mut text = String::new();
@@ -385,6 +453,21 @@ impl Default for SearchMetrics {
             rebuild: Histogram::new(REBUILD_SECONDS),
         }
     }
+}
+
+/// What one user of Redis counts.
+#[derive(Debug, Clone, Default)]
+pub struct RedisMetrics {
+    /// Commands that were answered.
+    pub answered: Counter,
+    /// Commands whose answer did not come in time.
+    pub late: Counter,
+    /// Commands that failed.
+    pub failed: Counter,
+    /// Commands that were not sent, as Redis was away a moment ago.
+    pub refused: Counter,
+    /// 1 while it answers.
+    pub up: Gauge,
 }
 
 /// What one database counts.

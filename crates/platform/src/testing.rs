@@ -1,5 +1,7 @@
 //! Databases for tests: a temporary folder with SQLite files, or, where `TEST_DATABASE_URL` names
-//! a PostgreSQL server, a fresh database on it.
+//! a PostgreSQL server, a fresh database on it. And Redis servers.
+
+mod redis;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,6 +12,8 @@ use kernel::Sources;
 
 use crate::db::{DatabaseUrl, Db, DbSettings, Migration};
 use crate::metrics::DbMetrics;
+
+pub use self::redis::TestRedis;
 
 /// A database of its own for one test. The folder goes when the last clone does; databases on a
 /// server stay until the server, which tests start for themselves, goes.

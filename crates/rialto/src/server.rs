@@ -174,6 +174,11 @@ impl Server {
     /// databases close. Fails if a part ended before anybody asked.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), PartEnded> {
         let http = Arc::new(self.settings.http.clone());
+        // Processes of the shop have many connections from one address.
+        let inside = Arc::new(HttpSettings {
+            connections_per_address: 0,
+            ..self.settings.http.clone()
+        });
         let front = TaskGroup::new(Shutdown::new());
         let back = TaskGroup::new(Shutdown::new());
         let gateway = self.gateway();
@@ -188,7 +193,7 @@ impl Server {
         }
         if let (Some(listener), Some(internal)) = (self.listeners.internal, self.internal) {
             let stop = front.shutdown().clone();
-            let serving = serve::serve(listener, internal, http.clone(), Threads::Shared, stop);
+            let serving = serve::serve(listener, internal, inside.clone(), Threads::Shared, stop);
             front.spawn("internal listener", serving);
         }
         // Health is told until the very end.
@@ -196,7 +201,7 @@ impl Server {
         if let Some(listener) = self.listeners.admin {
             let routed = Routed(admin::router(self.health.clone(), gateway));
             let stop = admin.shutdown().clone();
-            let serving = serve::serve(listener, routed, http.clone(), Threads::Shared, stop);
+            let serving = serve::serve(listener, routed, inside.clone(), Threads::Shared, stop);
             admin.spawn("admin listener", serving);
         }
         for relay in &self.handle.0.relays {

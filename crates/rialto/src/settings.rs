@@ -247,6 +247,7 @@ fn http(layers: &Layers) -> HttpSettings {
         json_depth: section.parse("json_depth"),
         slow: layers.section("telemetry").duration("slow"),
         connections: layers.section("gateway").parse("connections"),
+        connections_per_address: layers.section("gateway").parse("connections_per_address"),
     }
 }
 
@@ -301,7 +302,7 @@ fn bus(section: &mut Section<'_>) -> BusSettings {
 fn cache(section: &mut Section<'_>) -> CacheUrl {
     let url: String = section.parse("url");
     url.parse().unwrap_or_else(|wrong: String| {
-        section.report("url", wrong, "use memory:");
+        section.report("url", wrong, "use memory: or redis://HOST:PORT");
         CacheUrl::Memory
     })
 }

@@ -193,7 +193,12 @@ impl Wiring<'_> {
         let Some(db) = self.databases.get(&Role::User) else {
             return Ok(UserClient::remote(self.remote_calls(Role::User)));
         };
-        let cache = Cache::new(self.settings.cache, 100_000, self.hooks.sources.clone());
+        let cache = Cache::new(
+            &self.settings.cache,
+            100_000,
+            self.hooks.sources.clone(),
+            self.metrics.redis("cache"),
+        );
         let deps = user::Deps {
             db: db.clone(),
             cache,

@@ -3,7 +3,6 @@
 //! Attempts are counted before they are judged, so that many at once gain nothing; those that turn
 //! out right, or could not be judged, are taken back.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use kernel::Email;
@@ -47,19 +46,8 @@ impl Attempt {
     }
 
     fn new(account: String, client: Option<ClientAddress>) -> Self {
-        let client = client.map(|client| format!("log-in/client/{}", network(client.0)));
+        let client = client.map(|client| format!("log-in/client/{}", client.network()));
         Self { account, client }
-    }
-}
-
-/// Who has an IPv6 address has 2^64 of them.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
-        }
     }
 }
 
@@ -146,7 +134,8 @@ mod tests {
 
     #[test]
     fn addresses_of_one_network_count_together() {
-        let network = |text: &str| network(text.parse().expect("an address")).to_string();
+        let address = |text: &str| ClientAddress(text.parse().expect("an address"));
+        let network = |text: &str| address(text).network().to_string();
         assert_eq!(
             network("2001:db8:1:2:3:4:5:6"),
             network("2001:db8:1:2:ffff::1")

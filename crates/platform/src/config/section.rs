@@ -53,6 +53,7 @@ items! {
     kernel::Email => "nobody@example.com".parse().expect("an address"),
     crate::telemetry::LogFormat => Self::Auto,
     crate::db::DatabaseUrl => Self::Sqlite(std::path::PathBuf::new()),
+    crate::cache::CacheUrl => Self::Memory,
     http::Uri => Self::default(),
     wire::network::Network => Self::new([127, 0, 0, 1].into(), 32).expect("fits"),
 }

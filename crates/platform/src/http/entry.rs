@@ -38,6 +38,20 @@ pub const CLIENT: HeaderName = HeaderName::from_static("rialto-client");
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 
+impl ClientAddress {
+    /// What counts as one client: an address of IPv4, and of IPv6 the network of 64 bits, all
+    /// addresses of which its owner can use.
+    pub fn network(self) -> IpAddr {
+        match self.0.to_canonical() {
+            IpAddr::V4(address) => address.into(),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+            }
+        }
+    }
+}
+
 /// Whether this listener is for processes of the shop only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {

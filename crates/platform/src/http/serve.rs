@@ -1,6 +1,8 @@
 //! Listeners: accepting, limits of connections, and draining. The connections themselves are
 //! [`wire`]'s.
 
+mod clients;
+
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -27,6 +29,7 @@ use wire::server::{Answers, Settings};
 use wire::tls::Presented;
 use wire::workers::{Serving, Workers};
 
+use self::clients::{Clients, Counted};
 use super::{HttpSettings, write};
 use crate::tasks::Shutdown;
 
@@ -34,6 +37,9 @@ const BACKOFF: Duration = Duration::from_millis(50);
 /// Connections that the kernel keeps until they are accepted, up to its own limit (`somaxconn`):
 /// with the usual 128, a few hundred clients at once wait a second to try again.
 const BACKLOG: u32 = 4096;
+
+/// What a connection holds as long as it is open.
+type Place = (OwnedSemaphorePermit, Counted);
 
 /// Binds `address`; the error names what is wrong with it.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
@@ -69,7 +75,8 @@ pub async fn serve(
 }
 
 /// Answers connections of `listener` that pass `front`, until `shutdown` begins, then lets running
-/// requests finish. Connections above the limit wait in the kernel's queue.
+/// requests finish. Connections above the limit wait in the kernel's queue; those of a client that
+/// has too many are closed at once.
 pub async fn serve_behind(
     listener: TcpListener,
     front: Front,
@@ -78,7 +85,10 @@ pub async fn serve_behind(
     threads: Threads,
     shutdown: Shutdown,
 ) {
-    let slots = Arc::new(Semaphore::new(settings.connections));
+    let room = Room {
+        slots: Arc::new(Semaphore::new(settings.connections)),
+        clients: Clients::new(settings.connections_per_address),
+    };
     let door = Arc::new(Door {
         front,
         settings: Arc::new(connection_settings(&settings)),
@@ -90,15 +100,15 @@ pub async fn serve_behind(
     match threads {
         Threads::Shared => {
             let connections = TaskTracker::new();
-            let spawn = |stream, peer, slot: OwnedSemaphorePermit| {
+            let spawn = |stream, peer, place: Place| {
                 let serving = serve(stream, peer);
                 connections.spawn(async move {
                     serving.await;
-                    drop(slot);
+                    drop(place);
                 });
                 Ok(())
             };
-            accept_all(&listener, &slots, &shutdown, spawn).await;
+            accept_all(&listener, &room, &shutdown, spawn).await;
             drop(listener);
             connections.close();
             connections.wait().await;
@@ -112,15 +122,21 @@ pub async fn serve_behind(
                     return;
                 }
             };
-            let deal = |stream: TcpStream, peer, slot| {
-                workers.deal(stream.into_std()?, peer, slot);
+            let deal = |stream: TcpStream, peer, place| {
+                workers.deal(stream.into_std()?, peer, place);
                 Ok(())
             };
-            accept_all(&listener, &slots, &shutdown, deal).await;
+            accept_all(&listener, &room, &shutdown, deal).await;
             drop(listener);
             workers.finish().await;
         }
     }
+}
+
+/// How many connections there may be, of all and of each.
+struct Room {
+    slots: Arc<Semaphore>,
+    clients: Arc<Clients>,
 }
 
 /// What all connections of a listener share.
@@ -162,16 +178,21 @@ impl Door {
 
 async fn accept_all(
     listener: &TcpListener,
-    slots: &Arc<Semaphore>,
+    room: &Room,
     shutdown: &Shutdown,
-    take: impl Fn(TcpStream, SocketAddr, OwnedSemaphorePermit) -> io::Result<()>,
+    take: impl Fn(TcpStream, SocketAddr, Place) -> io::Result<()>,
 ) {
     loop {
         let accepted = tokio::select! {
             () = shutdown.requested() => return,
-            accepted = accept(listener, slots) => accepted,
+            accepted = accept(listener, &room.slots) => accepted,
         };
-        let taken = accepted.and_then(|(stream, peer, slot)| take(stream, peer, slot));
+        let taken = accepted.and_then(|(stream, peer, slot)| {
+            let Some(counted) = room.clients.enter(peer) else {
+                return Ok(());
+            };
+            take(stream, peer, (slot, counted))
+        });
         if let Err(error) = taken {
             // Out of file descriptors, for instance: running requests will free some.
             tracing::warn!(%error, "a connection could not be accepted");

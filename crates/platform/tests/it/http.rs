@@ -349,6 +349,27 @@ async fn who_says_nothing_is_hung_up_on() {
 }
 
 #[tokio::test]
+async fn a_client_with_too_many_connections_is_hung_up_on() {
+    let house = House::with(platform::http::HttpSettings {
+        connections_per_address: 1,
+        ..settings()
+    });
+    let request = "GET /nowhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    // Accepted before the others: connections are accepted in the order in which they came.
+    let first = TcpStream::connect(house.address).await;
+    let first = first.expect("a connection");
+    assert_eq!(house.raw(request).await, "", "closed without a word");
+    drop(first);
+    let again = async {
+        while house.raw(request).await.is_empty() {
+            // The server has yet to see that the first is gone.
+        }
+    };
+    let again = tokio::time::timeout(Duration::from_secs(5), again).await;
+    again.expect("there is room again");
+}
+
+#[tokio::test]
 async fn the_body_of_a_get_is_of_no_interest() {
     let house = House::open();
     let answer = house

@@ -6,6 +6,7 @@ mod events;
 mod house;
 mod http;
 mod inbox;
+mod redis;
 mod retries;
 mod slow_clients;
 mod stage;

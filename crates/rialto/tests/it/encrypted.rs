@@ -56,7 +56,8 @@ impl Running {
         let settings = Settings::read(&layers, &Role::all()).expect("valid");
         let listeners = Listeners::bind(&settings, &Role::all()).expect("free ports");
         let hooks = Hooks::default();
-        let building = Server::build(settings, &Role::all(), listeners, &hooks);
+        let roles = Role::all();
+        let building = Server::build(settings, &roles, listeners, &hooks);
         let server = Box::pin(building).await.expect("starts");
         let shutdown = Shutdown::new();
         Self {

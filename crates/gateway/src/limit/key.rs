@@ -1,0 +1,142 @@
+//! Whose requests count together: the parts of a rule, found in a request.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::request::Parts;
+use kernel::Id;
+use platform::http::{CallerOf, ClientAddress};
+use ring::digest::{Context, SHA256};
+use serde_json::{Map, Value};
+
+use super::settings::Part;
+
+/// What policies before the limits have found out about a caller; an extension of the request.
+/// Without it no request has an API key or a claim.
+#[derive(Debug, Clone, Default)]
+pub struct Identity {
+    /// The name of the API key, not its secret.
+    pub api_key: Option<Arc<str>>,
+    /// The claims of a verified token.
+    pub claims: Arc<Map<String, Value>>,
+}
+
+fn bits(address: ClientAddress) -> u128 {
+    match address.network() {
+        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(address) => address.to_bits(),
+    }
+}
+
+/// The key of `request` on `route` in the counters of a rule that counts `per`; `None` if it lacks
+/// a part. Everything but an address is hashed: counters are no place for secrets.
+pub(crate) fn key(per: &[Part], request: &Parts, route: &str) -> Option<u128> {
+    if let [Part::Address] = per {
+        return address(request).map(bits);
+    }
+    let mut hash = Context::new(&SHA256);
+    let mut add = |value: &[u8]| {
+        // With their lengths, so that no two lists of values run together.
+        hash.update(&(value.len() as u64).to_be_bytes());
+        hash.update(value);
+    };
+    for part in per {
+        match part {
+            Part::Address => add(&bits(address(request)?).to_be_bytes()),
+            Part::Customer => add(customer(request)?.uuid().as_bytes()),
+            Part::ApiKey => add(identity(request)?.api_key.as_ref()?.as_bytes()),
+            Part::Route => add(route.as_bytes()),
+            Part::Header(name) => add(request.headers.get(name)?.as_bytes()),
+            Part::Claim(name) => match identity(request)?.claims.get(name)? {
+                Value::String(text) => add(text.as_bytes()),
+                Value::Null => return None,
+                other => add(other.to_string().as_bytes()),
+            },
+        }
+    }
+    let hash = hash.finish();
+    let first = hash.as_ref().first_chunk().copied()?;
+    Some(u128::from_be_bytes(first))
+}
+
+fn address(request: &Parts) -> Option<ClientAddress> {
+    request.extensions.get().copied()
+}
+
+fn customer(request: &Parts) -> Option<kernel::CustomerId> {
+    request.extensions.get::<CallerOf>()?.0.customer()
+}
+
+fn identity(request: &Parts) -> Option<&Identity> {
+    request.extensions.get()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(address: &str, tenant: Option<&str>) -> Parts {
+        let mut request = http::Request::builder();
+        if let Some(tenant) = tenant {
+            request = request.header("x-tenant", tenant);
+        }
+        let (mut parts, ()) = request.body(()).expect("valid").into_parts();
+        let address = ClientAddress(address.parse().expect("an address"));
+        parts.extensions.insert(address);
+        parts
+    }
+
+    fn of(per: &[&str], request: &Parts) -> Option<u128> {
+        let parts: Vec<Part> = per.iter().map(|p| p.parse().expect("a part")).collect();
+        key(&parts, request, "/v1/carts")
+    }
+
+    #[test]
+    fn clients_of_one_network_count_together() {
+        let one = |address| of(&["address"], &request(address, None));
+        assert_eq!(one("2001:db8::1"), one("2001:db8::ffff:1"));
+        assert_ne!(one("2001:db8::1"), one("2001:db8:0:1::1"));
+        assert_eq!(one("192.0.2.1"), one("::ffff:192.0.2.1"));
+        assert_ne!(one("192.0.2.1"), one("192.0.2.2"));
+    }
+
+    #[test]
+    fn all_parts_count_and_each_is_needed() {
+        let per = ["address", "header:x-tenant"];
+        let (ada, bob) = ("192.0.2.1", "192.0.2.2");
+        let key = of(&per, &request(ada, Some("a")));
+        assert!(key.is_some());
+        assert_eq!(key, of(&per, &request(ada, Some("a"))));
+        assert_ne!(key, of(&per, &request(bob, Some("a"))));
+        assert_ne!(key, of(&per, &request(ada, Some("b"))));
+        assert_eq!(of(&per, &request(ada, None)), None);
+        assert_eq!(of(&["customer"], &request(ada, None)), None, "nobody");
+    }
+
+    #[test]
+    fn values_do_not_run_together() {
+        let of = |first: &str, second: &str| {
+            let request = http::Request::builder();
+            let request = request.header("a", first).header("b", second);
+            let (parts, ()) = request.body(()).expect("valid").into_parts();
+            of(&["header:a", "header:b"], &parts)
+        };
+        assert_ne!(of("xy", "z"), of("x", "yz"));
+        assert_ne!(of("xy", ""), of("", "xy"));
+    }
+
+    #[test]
+    fn keys_and_claims_are_what_was_verified() {
+        let mut parts = request("192.0.2.1", None);
+        assert_eq!(of(&["claim:plan"], &parts), None);
+        let claims = [("plan".to_owned(), Value::from("gold"))];
+        parts.extensions.insert(Identity {
+            api_key: Some("mobile".into()),
+            claims: Arc::new(claims.into_iter().collect()),
+        });
+        assert!(of(&["claim:plan"], &parts).is_some());
+        assert!(of(&["api_key"], &parts).is_some());
+        assert_ne!(of(&["api_key"], &parts), of(&["claim:plan"], &parts));
+        assert_eq!(of(&["claim:tenant"], &parts), None);
+    }
+}
