@@ -163,6 +163,13 @@ fn tls(section: &mut Section<'_>) -> Option<wire::tls::Settings> {
         handshake_timeout: section.duration("handshake_timeout"),
         handshakes: section.parse("handshakes"),
     };
+    if settings.handshakes == 0 {
+        section.report(
+            "handshakes",
+            "is 0: nobody could connect",
+            "allow one at least; 2000 is the default",
+        );
+    }
     if settings.certificates.is_empty() && settings.client_auth != ClientAuth::Off {
         section.report(
             "client_auth",

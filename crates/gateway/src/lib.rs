@@ -12,6 +12,7 @@
 //! 5. for the shop, [compression, the caller's token](shop), the route's
 //!    [`Guard`](platform::http::route::Guard), then the service or the [`proxy`].
 
+pub mod cache;
 pub mod client_address;
 mod compose;
 mod config;

@@ -200,6 +200,8 @@ pub mod codes {
         IF_MATCH_REQUIRED = "request.if_match_required",
         /// `If-Match` names a version that is gone.
         STALE = "request.stale",
+        /// `Cache-Control: only-if-cached`, and the cache has no answer that it may use.
+        NOT_CACHED = "request.not_cached",
         /// No token where one is needed.
         UNAUTHENTICATED = "auth.required",
         /// The token is malformed, forged, expired or for somebody else.

@@ -1,5 +1,7 @@
 //! Metrics in the Prometheus text format. Labels are bounded: route templates, never addresses.
 
+mod http_cache;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,6 +12,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+
+pub use self::http_cache::{HttpCacheLabels, HttpCacheMetrics};
 
 /// From 100 microseconds to 10 seconds: what a request may take.
 const SECONDS: [f64; 15] = [
@@ -184,6 +188,8 @@ pub struct Metrics {
     pub redis_commands: Family<RedisLabels, Counter>,
     /// Whether Redis answers.
     pub redis_up: Family<RedisUserLabels, Gauge>,
+    /// What the gateway's HTTP cache tells of itself.
+    pub http_cache: HttpCacheMetrics,
     /// What the search index of this process tells of itself.
     pub search: SearchMetrics,
     /// Requests refused by a limit.
@@ -220,11 +226,13 @@ impl Metrics {
             limits: Family::default(),
             redis_commands: Family::default(),
             redis_up: Family::default(),
+            http_cache: HttpCacheMetrics::default(),
             search: SearchMetrics::default(),
             rate_limited: Counter::default(),
             shed: Counter::default(),
         };
         metrics.register();
+        metrics.http_cache.register(&mut metrics.registry.lock());
         metrics.search.register(&mut metrics.registry.lock());
         metrics
     }

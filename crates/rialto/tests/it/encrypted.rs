@@ -55,15 +55,17 @@ impl Running {
         }
         let settings = Settings::read(&layers, &Role::all()).expect("valid");
         let listeners = Listeners::bind(&settings, &Role::all()).expect("free ports");
-        let hooks = Hooks::default();
-        let roles = Role::all();
+        let (roles, hooks) = (Role::all(), Hooks::default());
         let building = Server::build(settings, &roles, listeners, &hooks);
         let server = Box::pin(building).await.expect("starts");
         let shutdown = Shutdown::new();
+        let (addresses, handle) = (server.addresses(), server.handle());
+        #[expect(clippy::disallowed_methods, reason = "`stop` waits for it")]
+        let run = tokio::spawn(Box::pin(server.run(shutdown.clone())));
         Self {
-            addresses: server.addresses(),
-            handle: server.handle(),
-            run: tokio::spawn(Box::pin(server.run(shutdown.clone()))),
+            addresses,
+            handle,
+            run,
             shutdown,
             trusting,
             folder,

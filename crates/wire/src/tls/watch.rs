@@ -9,6 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Settings, Tls};
 
+/// More often is of no use to anybody.
+const LEAST: Duration = Duration::from_secs(1);
+
 /// What the files looked like; `None` for one that is not there. Links are followed: a folder
 /// that is swapped for another one, as Kubernetes does with secrets, changes every file in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +58,7 @@ impl Tls {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(every) => {}
+                () = tokio::time::sleep(every.max(LEAST)) => {}
             }
             let tls = self.clone();
             let looking = tokio::task::spawn_blocking(move || {
