@@ -7,7 +7,7 @@ use rustls::HandshakeKind;
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
-use wire::tls::{ClientAuth, LoadErrors, Settings, Tls};
+use wire::tls::{ClientAuth, Settings, Tls};
 
 use crate::authority::{Authority, Signed, remove, shake};
 use crate::stage::Stage;
@@ -88,8 +88,20 @@ async fn a_new_pair_counts_for_new_connections_and_open_ones_go_on() {
     );
 }
 
+/// Each step writes a certificate and a key, and finds this wrong with this file.
+async fn refused(renewing: &Renewing, root: &Authority, stays: &Signed, step: [&str; 4]) {
+    let [certificate, key, file, problem] = step;
+    renewing.authority.write("server.pem", certificate);
+    renewing.authority.write("server.key", key);
+    let error = renewing.tls.reload().expect_err("refused").to_string();
+    assert!(error.contains(file) && error.contains(problem), "{error}");
+    assert_eq!(renewing.shown(root).await, stays.certificate, "{problem}");
+}
+
 #[tokio::test]
 async fn what_does_not_load_is_refused_by_name_and_the_old_one_stays() {
+    const NO_BASE64: &str = "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n";
+    const NO_DER: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let root = Authority::new();
     let [old, new] = [root.sign(&["localhost"]), root.sign(&["localhost"])];
     let expired = root.sign_changed(&["localhost"], |params| {
@@ -99,71 +111,33 @@ async fn what_does_not_load_is_refused_by_name_and_the_old_one_stays() {
         params.not_before = rcgen::date_time_ymd(4000, 1, 1);
     });
     let renewing = Renewing::start(&old).await;
-    let told = |reloaded: Result<(), LoadErrors>| reloaded.expect_err("refused").to_string();
-    let steps: [(&dyn Fn(), &str, &str); 8] = [
-        (
-            &|| renewing.certificate(&new),
+    let (pem, key) = (&*new.certificate_pem, &*new.key_pem);
+    let (late_pem, late_key) = (&*expired.certificate_pem, &*expired.key_pem);
+    let (early_pem, early_key) = (&*early.certificate_pem, &*early.key_pem);
+    for step in [
+        [
+            pem,
+            &old.key_pem,
             "server.key",
             "does not belong to the certificate",
-        ),
-        (
-            &|| {
-                renewing.certificate(&expired);
-                renewing.key(&expired);
-            },
-            "server.pem",
-            "expired at 2020-01-01",
-        ),
-        (
-            &|| {
-                renewing.certificate(&early);
-                renewing.key(&early);
-            },
+        ],
+        [late_pem, late_key, "server.pem", "expired at 2020-01-01"],
+        [
+            early_pem,
+            early_key,
             "server.pem",
             "is not valid before 4000-01-01",
-        ),
-        (
-            &|| drop(renewing.authority.write("server.pem", "garbage")),
-            "server.pem",
-            "no certificate",
-        ),
-        (
-            &|| {
-                let broken = "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n";
-                renewing.authority.write("server.pem", broken);
-            },
-            "server.pem",
-            "is malformed",
-        ),
-        (
-            &|| {
-                let empty = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-                renewing.authority.write("server.pem", empty);
-            },
-            "server.pem",
-            "is malformed",
-        ),
-        (
-            &|| {
-                renewing.certificate(&new);
-                drop(renewing.authority.write("server.key", &new.certificate_pem));
-            },
-            "server.key",
-            "holds no private key",
-        ),
-        (
-            &|| remove(&renewing.authority.path("server.key")),
-            "server.key",
-            "cannot be read",
-        ),
-    ];
-    for (step, file, problem) in steps {
-        step();
-        let error = told(renewing.tls.reload());
-        assert!(error.contains(file) && error.contains(problem), "{error}");
-        assert_eq!(renewing.shown(&root).await, old.certificate, "{problem}");
+        ],
+        ["garbage", key, "server.pem", "no certificate"],
+        [NO_BASE64, key, "server.pem", "is malformed"],
+        [NO_DER, key, "server.pem", "is malformed"],
+        [pem, pem, "server.key", "holds no private key"],
+    ] {
+        refused(&renewing, &root, &old, step).await;
     }
-    renewing.certificate(&new);
+    remove(&renewing.authority.path("server.key"));
+    let error = renewing.tls.reload().expect_err("refused").to_string();
+    assert!(error.contains("server.key: cannot be read"), "{error}");
     renewing.key(&new);
     renewing.tls.reload().expect("a good pair");
     assert_eq!(renewing.shown(&root).await, new.certificate);
