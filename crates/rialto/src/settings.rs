@@ -106,7 +106,7 @@ impl Settings {
             databases: databases(&mut layers.section("database")),
             own_databases: own_databases(&mut layers.section("database.roles")),
             bus: bus(&mut layers.section("bus")),
-            cache: cache(&mut layers.section("cache")),
+            cache: layers.section("cache").parse("url"),
             cached_tokens: layers.section("cache").parse("tokens"),
             telemetry: telemetry(&mut layers.section("telemetry")),
             user: user::Config::read(&mut layers.section("auth")),
@@ -297,14 +297,6 @@ fn bus(section: &mut Section<'_>) -> BusSettings {
         attempts: section.parse("attempts"),
         retention: section.duration("retention"),
     }
-}
-
-fn cache(section: &mut Section<'_>) -> CacheUrl {
-    let url: String = section.parse("url");
-    url.parse().unwrap_or_else(|wrong: String| {
-        section.report("url", wrong, "use memory: or redis://HOST:PORT");
-        CacheUrl::Memory
-    })
 }
 
 fn telemetry(section: &mut Section<'_>) -> TelemetrySettings {

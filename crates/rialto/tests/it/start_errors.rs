@@ -46,9 +46,9 @@ const EVERYTHING: &[[&str; 3]] = &[
         "remedy: this version has database:",
     ],
     [
-        "cache.url: `redis://x`",
+        "cache.url: `memcached://x`",
         "the flag --set cache.url",
-        "remedy: use memory:",
+        "remedy: unknown kind of cache; this version has memory: and redis://HOST",
     ],
     [
         "mail.url: `carrier-pigeon:`",
@@ -108,7 +108,7 @@ fn everything_is_told_at_once() {
         "--set",
         "bus.url=kafka://x",
         "--set",
-        "cache.url=redis://x",
+        "cache.url=memcached://x",
     ];
     let failed = run(folder.path(), &arguments).exits(2).err;
     told(&failed, &["error: 11 things keep Rialto from starting:"]);
