@@ -170,8 +170,8 @@ impl Upstream {
             parts.headers.insert(HOST, member.host.clone());
         }
         let attempt = member.attempt(self.now());
-        let exchange = member.pool().send(parts, body, sending.deadline, harmless);
-        let result = exchange.await;
+        let left = sending.deadline.saturating_duration_since(Instant::now());
+        let result = member.pool().send(parts, body, left, harmless).await;
         let outcome = match &result {
             Ok(response) if is_gateway_failure(response.status()) => Outcome::Failed,
             Ok(_) => Outcome::Answered,

@@ -67,7 +67,8 @@ pub struct Settings {
     pub idle: usize,
     /// For how long: less than the server keeps them.
     pub idle_timeout: Duration,
-    /// How long a connection, the sending of a request and the head of its response may take.
+    /// How long the server may take to accept a connection, to take more of a request, and to
+    /// begin its response.
     pub timeout: Duration,
     /// Whether the server speaks HTTP/2.
     pub http2: bool,
@@ -124,8 +125,8 @@ impl Pool {
         self.exchange_within(limit, request, again).await
     }
 
-    /// As [`Pool::exchange`], with another limit than that of the settings for everything before
-    /// the body of the response. It costs less than a timer around the exchange.
+    /// As [`Pool::exchange`], with another timeout than that of the settings. It costs less than a
+    /// timer around the exchange, and does not end what is on its way.
     pub async fn exchange_within(
         &self,
         limit: Duration,
@@ -133,45 +134,48 @@ impl Pool {
         again: bool,
     ) -> Result<Response<Body>, ExchangeError> {
         let (parts, body) = request.into_parts();
-        self.send(&parts, body, Instant::now() + limit, again).await
+        self.send(&parts, body, limit, again).await
     }
 
-    /// The same until a moment, for whoever may need the head once more.
+    /// The same for whoever may need the head once more.
     pub async fn send(
         &self,
         parts: &Parts,
         mut body: Body,
-        ends: Instant,
+        limit: Duration,
         again: bool,
     ) -> Result<Response<Body>, ExchangeError> {
         if self.0.settings.http2 {
             let request = Request::from_parts(parts.clone(), body);
             let exchange = self.0.http2.exchange(&*self.0.connect, request);
-            let exchange = Box::pin(tokio::time::timeout_at(ends, exchange));
+            let exchange = Box::pin(tokio::time::timeout(limit, exchange));
             return exchange.await.unwrap_or(Err(ExchangeError::Slow));
         }
-        if let Some(link) = self.take_idle(Instant::now(), ends) {
+        let now = Instant::now();
+        if let Some(link) = self.take_idle(now, now + limit) {
             let copy = if again { body.try_clone() } else { None };
-            match (exchange::exchange(self, link, parts, body).await, copy) {
+            let exchange = exchange::exchange(self, link, limit, parts, body);
+            match (exchange.await, copy) {
                 (Err(ExchangeError::Io(_)), Some(copy)) => body = copy,
                 (result, _) => return result,
             }
         }
         // What is rare has no room in each exchange: who makes many at once holds all of them.
-        Box::pin(self.fresh(ends, parts, body)).await
+        Box::pin(self.fresh(limit, parts, body)).await
     }
 
     async fn fresh(
         &self,
-        ends: Instant,
+        limit: Duration,
         parts: &Parts,
         body: Body,
     ) -> Result<Response<Body>, ExchangeError> {
-        let connecting = tokio::time::timeout_at(ends, self.0.connect.connect());
+        let connecting = tokio::time::timeout(limit, self.0.connect.connect());
         let connected = connecting.await.map_err(|_| ExchangeError::Slow)?;
         let mut link = Link::new(connected.map_err(ExchangeError::Connect)?);
-        link.patience.until(ends);
-        exchange::exchange(self, Arc::new(Mutex::new(link)), parts, body).await
+        link.patience.within(limit);
+        let link = Arc::new(Mutex::new(link));
+        exchange::exchange(self, link, limit, parts, body).await
     }
 
     /// A kept connection that looks alive, for an exchange until `ends`.

@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use http::header::{CONTENT_LENGTH, UPGRADE};
@@ -24,11 +25,12 @@ const INTERIM: usize = 8;
 pub(super) async fn exchange(
     pool: &Pool,
     link: SharedLink,
+    timeout: Duration,
     parts: &Parts,
     body: Body,
 ) -> Result<Response<Body>, ExchangeError> {
     let upgrade = parts.extensions.get::<Upgrade>();
-    let mut sending = Sending::new(parts, body, upgrade);
+    let mut sending = Sending::new(parts, body, upgrade, timeout);
     let limit = pool.0.settings.head_limit;
     let mut interim = 0;
     let head = std::future::poll_fn(|cx| {
@@ -152,11 +154,13 @@ struct Sending {
     /// Bytes that the head has promised and that are still to come.
     left: Option<u64>,
     body_over: bool,
+    /// For the server to take each part, and then to answer.
+    timeout: Duration,
     done: bool,
 }
 
 impl Sending {
-    fn new(parts: &Parts, body: Body, upgrade: Option<&Upgrade>) -> Self {
+    fn new(parts: &Parts, body: Body, upgrade: Option<&Upgrade>, timeout: Duration) -> Self {
         let framing = framing(&parts.headers, &body);
         let mut out = Spare::take();
         let persistence = if upgrade.is_some() {
@@ -191,6 +195,7 @@ impl Sending {
             chunked: framing == Framing::Chunked && !body_over,
             left,
             body_over,
+            timeout,
             done: false,
         }
     }
@@ -215,6 +220,7 @@ impl Sending {
                 Poll::Ready(Some(Err(error))) => return Err(ExchangeError::Request(error)),
                 Poll::Ready(None) => self.finish(None)?,
             }
+            link.lock().patience.within(self.timeout);
         }
         Ok(Poll::Ready(()))
     }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -176,6 +177,44 @@ async fn a_server_that_says_nothing_is_not_waited_for() {
         assert_eq!(began.elapsed().as_secs(), limit);
         assert_eq!(connected.load(Ordering::SeqCst), connections);
     }
+}
+
+/// A body of parts that come ten seconds after each other.
+struct Slowly(u8, Pin<Box<tokio::time::Sleep>>);
+
+impl http_body::Body for Slowly {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<http_body::Frame<Bytes>>>> {
+        if self.0 == 0 {
+            return Poll::Ready(None);
+        }
+        std::task::ready!(self.1.as_mut().poll(cx));
+        self.0 -= 1;
+        let next = tokio::time::Instant::now() + Duration::from_secs(10);
+        self.1.as_mut().reset(next);
+        let frame = http_body::Frame::data(Bytes::from_static(b"."));
+        Poll::Ready(Some(Ok(frame)))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_sends_a_long_body_slowly_is_waited_for() {
+    let stage = Stage::open().await;
+    let (pool, _) = pool(stage.address, Settings::default());
+    let sleep = Box::pin(tokio::time::sleep(Duration::from_secs(10)));
+    let request = Request::post("/")
+        .header("host", "x")
+        .body(Body::new(Slowly(5, sleep)))
+        .expect("valid");
+    let limit = Duration::from_secs(15);
+    let response = pool.exchange_within(limit, request, false).await;
+    let response = response.expect("an answer after fifty seconds");
+    assert_eq!(text(response).await, "POST / of x: .....");
 }
 
 #[tokio::test]
