@@ -51,6 +51,8 @@ pub struct Config {
     pub tls: Option<wire::tls::Settings>,
     /// How often the files of TLS are looked at.
     pub tls_watch: Duration,
+    /// Bytes of answers that are kept, over all routes that keep any.
+    pub cache_memory: usize,
     /// Where requests are counted.
     pub limits: CacheUrl,
     /// How long counting may take elsewhere.
@@ -82,6 +84,7 @@ impl Config {
             redirect_port: section.parse("redirect_port"),
             tls: tls(&mut section.section("tls")),
             tls_watch: section.section("tls").duration("watch"),
+            cache_memory: section.bytes("cache_memory"),
             limits: section.parse("limits"),
             limits_timeout: section.duration("limits_timeout"),
         };

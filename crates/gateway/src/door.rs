@@ -43,13 +43,13 @@ struct Inner {
 }
 
 impl Door {
-    pub(crate) fn new(config: &Config, http: &HttpContext) -> Self {
-        let (sources, metrics) = (http.sources.clone(), &http.metrics);
+    pub(crate) fn new(config: &Config, counters: Counters, http: &HttpContext) -> Self {
+        let metrics = &http.metrics;
         let rules = Rules::new(&config.limit(), metrics);
         Self(Arc::new(Inner {
             http: http.clone(),
             places: Concurrency::new(config.concurrency),
-            counters: Counters::new(&config.limits, config.limits_timeout, sources, metrics),
+            counters,
             rules: rules.expect("checked when the configuration was read"),
             trusted: config.trusted.clone(),
             forwarding: config.forwarded,

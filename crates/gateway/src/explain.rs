@@ -4,11 +4,16 @@ use std::fmt;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, Uri};
+use kernel::Sources;
+use platform::cache::CacheUrl;
 use platform::http::RouteInfo;
 use platform::metrics::Metrics;
+use platform::tasks::Shutdown;
 use serde::Serialize;
 
+use crate::cache::{HttpCache, StoreSettings};
 use crate::client_address::Forwarding;
+use crate::limit::Counters;
 use crate::path::normalise;
 use crate::router::Found;
 use crate::shop::paths;
@@ -94,11 +99,16 @@ impl Explainer {
     /// Reads a table, or takes none; `shop` are the routes behind it.
     pub fn new(source: Option<&Source>, shop: Vec<RouteInfo>) -> Result<Self, TableErrors> {
         let table = source.map(Table::read).transpose()?.unwrap_or_default();
+        let (sources, metrics) = (Sources::system(), Metrics::new());
+        let (memory, nobody) = (CacheUrl::Memory, Shutdown::new());
+        let store = StoreSettings::default();
         let around = Surroundings {
+            counters: Counters::new(&memory, Duration::ZERO, sources.clone(), &metrics),
+            cache: HttpCache::new(store, sources, &metrics.http_cache, None, nobody),
             workers: 1,
             longest: Duration::from_secs(10),
             forwarding: Forwarding::default(),
-            metrics: Metrics::new(),
+            metrics,
         };
         let table = Snapshot::new(&table, &Snapshot::default(), &around);
         Ok(Self { table, shop })
@@ -155,7 +165,8 @@ impl Explainer {
                         .collect(),
                 }
             }
-            Target::Forward(forward) => {
+            Target::Forward(stack) => {
+                let forward = stack.forward();
                 let shares = forward
                     .shares()
                     .map(|(name, share)| (name.to_owned(), share));

@@ -7,7 +7,7 @@
 //! 1. CORS, and [`entry`](platform::http::entry): trace, deadline, request id, problems;
 //! 2. the [`door`]: refuses what is too much, strips identity headers, limits;
 //! 3. [`dispatch`]: the route of the table, by host, path, method and headers, or the shop;
-//! 4. for a route of the table, [`forward`] to an [`upstream`], a [`redirect`], or an answer that
+//! 4. for a route of the table, its [limits and its cache](stack), then [`forward`] to an [`upstream`], a [`redirect`], or an answer that
 //!    is put [together](compose) from several;
 //! 5. for the shop, [compression, the caller's token](shop), the route's
 //!    [`Guard`](platform::http::route::Guard), then the service or the [`proxy`].
@@ -32,6 +32,7 @@ mod rewrite;
 mod router;
 mod shop;
 mod snapshot;
+mod stack;
 mod table;
 mod template;
 mod to_https;
@@ -41,6 +42,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::Router;
 use futures_util::future::BoxFuture;
@@ -54,14 +56,19 @@ use tower::{Layer, Service, ServiceExt};
 use tower_http::cors::{AllowOrigin, Any, Cors, CorsLayer};
 use wire::Body;
 
+use self::cache::{CachePurge, HttpCache, StoreSettings};
 pub use self::config::{Config, Fronts};
 use self::dispatch::Dispatch;
 use self::door::Door;
+use self::limit::Counters;
 use self::live::Live;
 use self::shop::Shop;
 use self::snapshot::Surroundings;
 pub use self::table::{Source, TableError, TableErrors};
 pub use self::to_https::ToHttps;
+
+/// How long what is done in the background may take to end.
+const PARTING: Duration = Duration::from_secs(5);
 
 /// A service in another process: its routes, and where it is.
 #[derive(Debug)]
@@ -88,6 +95,9 @@ pub struct Services {
 pub struct Gateway {
     stack: Either<Cors<Entry<Dispatch>>, Entry<Dispatch>>,
     live: Live,
+    cache: HttpCache,
+    /// Ends what the cache does in the background.
+    background: Shutdown,
 }
 
 impl fmt::Debug for Gateway {
@@ -106,14 +116,26 @@ impl Gateway {
         openapi: String,
         http: &HttpContext,
     ) -> Result<Self, TableErrors> {
+        let (sources, metrics) = (&http.sources, &http.metrics);
+        let timeout = config.limits_timeout;
+        let counters = Counters::new(&config.limits, timeout, sources.clone(), metrics);
+        let store = StoreSettings {
+            memory: config.cache_memory,
+            ..StoreSettings::default()
+        };
+        let background = Shutdown::new();
+        let (measures, ends) = (&metrics.http_cache, background.clone());
+        let cache = HttpCache::new(store, sources.clone(), measures, None, ends);
         let around = Surroundings {
+            counters: counters.clone(),
+            cache: cache.clone(),
             workers: config.workers,
             longest: http.settings.deadline,
             forwarding: config.forwarded,
             metrics: http.metrics.clone(),
         };
         let live = Live::new(config.routes.clone(), around)?;
-        let door = Door::new(config, http);
+        let door = Door::new(config, counters, http);
         let shop = Shop::new(services, openapi, http);
         let dispatch = Dispatch::new(door, live.clone(), shop);
         let entry = Entry::new(http, Trust::Public, dispatch);
@@ -122,7 +144,12 @@ impl Gateway {
         } else {
             Either::Left(cors(config).layer(entry))
         };
-        Ok(Self { stack, live })
+        Ok(Self {
+            stack,
+            live,
+            cache,
+            background,
+        })
     }
 
     /// Reads the table of routes again. Requests that are under way end as they began; if anything
@@ -141,9 +168,16 @@ impl Gateway {
         states.collect()
     }
 
+    /// Takes answers out of the cache.
+    pub fn purge(&self) -> CachePurge {
+        self.cache.purge()
+    }
+
     /// Watches the table, and looks after the upstreams, until `shutdown` begins.
     pub async fn keep(self, shutdown: Shutdown) {
         self.live.keep(shutdown).await;
+        self.background.begin();
+        self.cache.ended(PARTING).await;
     }
 }
 

@@ -2,6 +2,7 @@
 //! or all of the next one.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,16 +15,19 @@ use platform::http::route::RouteMetrics;
 use platform::metrics::{Metrics, RouteLabels};
 use wire::Body;
 
+use crate::cache::HttpCache;
 use crate::client_address::Forwarding;
 use crate::compose::{Ask, Compose};
 use crate::forward::Forward;
+use crate::limit::{Counters, LimitLayer, Rules};
 use crate::redirect::Redirect;
 use crate::router::{Found, Router};
-use crate::table::{Table, all_conditions};
+use crate::stack::Stack;
+use crate::table::{self, Table, all_conditions};
 use crate::upstream::Upstream;
 
 /// What a table is made with, beside itself.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Surroundings {
     /// Threads that serve requests.
     pub(crate) workers: usize,
@@ -31,7 +35,31 @@ pub(crate) struct Surroundings {
     pub(crate) longest: Duration,
     /// How upstreams are told where a request comes from.
     pub(crate) forwarding: Forwarding,
+    /// Outlive every table.
+    pub(crate) counters: Counters,
+    pub(crate) cache: HttpCache,
     pub(crate) metrics: Metrics,
+}
+
+impl fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Surroundings")
+    }
+}
+
+impl Surroundings {
+    /// What stands before the upstreams of a checked route.
+    fn stack(&self, route: &table::Route, forward: Forward) -> Stack {
+        let limits = (!route.limits.is_empty()).then(|| {
+            let rules = Rules::new(&route.limits, &self.metrics).expect("the table was checked");
+            LimitLayer::new(self.counters.clone(), rules, route.name.as_str())
+        });
+        let cache = route.cache.as_ref().map(|settings| {
+            let layer = self.cache.layer(&route.name, settings.clone());
+            layer.expect("the table was checked")
+        });
+        Stack::new(limits, cache, forward)
+    }
 }
 
 /// One state of the table.
@@ -54,7 +82,7 @@ pub(crate) struct Route {
 /// What answers.
 #[derive(Debug)]
 pub(crate) enum Target {
-    Forward(Forward),
+    Forward(Stack),
     Redirect(Redirect),
     Compose(Compose),
 }
@@ -92,7 +120,10 @@ impl Snapshot {
             .iter()
             .map(toml::Spanned::get_ref)
             .map(|route| {
-                let forward = || Forward::new(route, around, find).map(Target::Forward);
+                let forward = || {
+                    let forward = Forward::new(route, around, find)?;
+                    Some(Target::Forward(around.stack(route, forward)))
+                };
                 let redirect = Redirect::new(route).map(Target::Redirect);
                 make(&route.name, &route.path, redirect.or_else(forward))
             });
@@ -170,7 +201,7 @@ impl Route {
     ) -> Response<Body> {
         let measured = self.metrics.begin();
         let response = match &self.target {
-            Target::Forward(forward) => forward.call(request).await,
+            Target::Forward(stack) => stack.call(request).await,
             Target::Compose(compose) => match ask {
                 Some(ask) => compose.call(request, ask).await,
                 None => {

@@ -27,6 +27,8 @@ use toml::Spanned;
 
 pub(crate) use self::check::{all_conditions, server};
 use self::units::{Percent, Size};
+use crate::cache::CacheSettings;
+use crate::limit::LimitSettings;
 
 /// Everything that the file says.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -82,6 +84,12 @@ pub(crate) struct Route {
     /// How often a request is sent again; only what does no harm when repeated.
     #[serde(default = "one")]
     pub(crate) retries: u8,
+    /// How often its requests are let through; a request takes from all rules, or from none.
+    #[serde(default, rename = "limit")]
+    pub(crate) limits: Vec<LimitSettings>,
+    /// Answers that are kept, if any are.
+    #[serde(default)]
+    pub(crate) cache: Option<CacheSettings>,
 }
 
 /// Sends the client elsewhere.

@@ -9,12 +9,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use gateway::Gateway;
+use gateway::cache::PurgeMode;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use platform::db::Db;
 use platform::metrics::Metrics;
 use product::ProductService;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Role;
 
@@ -86,6 +87,7 @@ pub(crate) fn router(health: Health, gateway: Option<Gateway>) -> Router {
         Router::new()
             .route("/gateway/upstreams", get(upstreams))
             .route("/gateway/reload", post(reload))
+            .route("/gateway/purge", post(purge))
             .with_state(gateway)
     });
     Router::new()
@@ -121,4 +123,47 @@ async fn reload(State(gateway): State<Gateway>) -> Response {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(errors) => (StatusCode::UNPROCESSABLE_ENTITY, format!("{errors}\n")).into_response(),
     }
+}
+
+/// Which answers shall not be served any more.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Purge {
+    /// Those with one of these tags (`Surrogate-Key`, `Cache-Tag`).
+    #[serde(default)]
+    tags: Vec<String>,
+    /// Those of this URL, whatever its query.
+    #[serde(default)]
+    url: Option<String>,
+    /// All of them.
+    #[serde(default)]
+    all: bool,
+    /// Whether they may stand in while they are revalidated, and if the upstream fails.
+    #[serde(default)]
+    soft: bool,
+}
+
+async fn purge(State(gateway): State<Gateway>, Json(purge): Json<Purge>) -> Response {
+    let mode = if purge.soft {
+        PurgeMode::Soft
+    } else {
+        PurgeMode::Hard
+    };
+    let purges = gateway.purge();
+    if let Some(url) = &purge.url {
+        match url.parse() {
+            Ok(url) => purges.url(&url, mode),
+            Err(error) => {
+                let told = format!("url: {error}\n");
+                return (StatusCode::UNPROCESSABLE_ENTITY, told).into_response();
+            }
+        }
+    }
+    if !purge.tags.is_empty() {
+        purges.tags(&purge.tags, mode);
+    }
+    if purge.all {
+        purges.all(mode);
+    }
+    StatusCode::NO_CONTENT.into_response()
 }

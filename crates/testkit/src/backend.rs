@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -32,6 +32,7 @@ struct State {
     status: AtomicU16,
     requests: AtomicUsize,
     silent: AtomicBool,
+    headers: Mutex<Vec<(http::HeaderName, http::HeaderValue)>>,
 }
 
 impl Backend {
@@ -50,6 +51,7 @@ impl Backend {
                 status: AtomicU16::new(200),
                 requests: AtomicUsize::new(0),
                 silent: AtomicBool::new(false),
+                headers: Mutex::default(),
             }),
             drain: CancellationToken::new(),
             closed: CancellationToken::new(),
@@ -84,6 +86,17 @@ impl Backend {
     /// From now on every answer has this status.
     pub fn answers_with(&self, status: u16) {
         self.state.status.store(status, Ordering::SeqCst);
+    }
+
+    /// From now on every answer has this header.
+    pub fn tells(&self, name: &'static str, value: &'static str) {
+        let name = http::HeaderName::from_static(name);
+        let value = http::HeaderValue::from_static(value);
+        self.state
+            .headers
+            .lock()
+            .expect("held for a moment")
+            .push((name, value));
     }
 
     /// From now on there are no answers.
@@ -152,5 +165,8 @@ async fn answer(state: Arc<State>, request: Request<Body>) -> Result<Response<Bo
     response
         .headers_mut()
         .insert(http::header::CONTENT_TYPE, json);
+    for (name, value) in state.headers.lock().expect("held for a moment").iter() {
+        response.headers_mut().append(name, value.clone());
+    }
     Ok(response)
 }

@@ -6,8 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use http::{HeaderName, Method, Uri};
+use platform::metrics::Metrics;
 
 use super::{Finding, Route, Table, Upstream};
+use crate::cache::StoreSettings;
+use crate::limit::Rules;
 use crate::router::{Conditions, Router, Template};
 use crate::template::Text;
 
@@ -98,7 +101,26 @@ fn route_problems(route: &Route, table: &Table, wrong: &mut impl FnMut(String)) 
     if !route.upstreams.is_empty() && route.upstreams.values().all(|share| *share == 0) {
         wrong(String::from("one of `upstreams` needs a share above 0"));
     }
+    policies(route, wrong);
     texts(route, wrong);
+}
+
+fn policies(route: &Route, wrong: &mut impl FnMut(String)) {
+    let named = route.upstream.is_some() || !route.upstreams.is_empty();
+    if !named && (route.cache.is_some() || !route.limits.is_empty()) {
+        wrong(String::from(
+            "`cache` and `limit` are for routes to upstreams",
+        ));
+    }
+    if let Some(cache) = &route.cache {
+        let faults = cache.faults(&StoreSettings::default());
+        faults
+            .into_iter()
+            .for_each(|fault| wrong(format!("cache: {fault}")));
+    }
+    if let Err(problem) = Rules::new(&route.limits, &Metrics::new()) {
+        wrong(format!("limit: {problem}"));
+    }
 }
 
 /// The texts with captures in them.

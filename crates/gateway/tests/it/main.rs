@@ -2,6 +2,7 @@
 
 mod bridge;
 mod compose;
+mod policies;
 mod reload;
 mod routes;
 mod streams;

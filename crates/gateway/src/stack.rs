@@ -1,0 +1,82 @@
+//! What stands before the upstreams of a route, from the outside in:
+//!
+//! 1. its limits, `[[gateway.route.limit]]`;
+//! 2. the cache, `[gateway.route.cache]`;
+//! 3. [`Forward`], which sends the request on.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use tower::util::{Either, option_layer};
+use tower::{Layer, Service, ServiceExt};
+use wire::Body;
+
+use crate::cache::{CacheLayer, CacheService};
+use crate::forward::Forward;
+use crate::limit::{LimitLayer, Limited};
+
+type Cached = Either<CacheService<Sender>, Sender>;
+type Within = Either<Limited<Cached>, Cached>;
+
+/// The innermost service. Cheap to clone.
+#[derive(Debug, Clone)]
+struct Sender(Arc<Forward>);
+
+/// The services of one route as one.
+pub(crate) struct Stack {
+    forward: Arc<Forward>,
+    service: Within,
+}
+
+impl fmt::Debug for Stack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Stack({:?})", self.forward)
+    }
+}
+
+impl Stack {
+    pub(crate) fn new(
+        limits: Option<LimitLayer>,
+        cache: Option<CacheLayer>,
+        forward: Forward,
+    ) -> Self {
+        let forward = Arc::new(forward);
+        let cached = option_layer(cache).layer(Sender(forward.clone()));
+        Self {
+            service: option_layer(limits).layer(cached),
+            forward,
+        }
+    }
+
+    /// Where the requests go in the end.
+    pub(crate) fn forward(&self) -> &Forward {
+        &self.forward
+    }
+
+    /// Answers a request.
+    pub(crate) async fn call(&self, request: Request<Body>) -> Response<Body> {
+        match self.service.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+}
+
+impl Service<Request<Body>> for Sender {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let forward = self.0.clone();
+        Box::pin(async move { Ok(forward.call(request).await) })
+    }
+}

@@ -1,0 +1,118 @@
+//! Routes with limits, and with a cache.
+
+use serde_json::json;
+use testkit::Backend;
+
+use crate::bridge::Bridge;
+
+async fn bridge(backend: &Backend, policy: &str) -> Bridge {
+    let url = backend.url();
+    Bridge::open(&format!(
+        r#"
+        [gateway.upstream.one]
+        servers = ["{url}"]
+        [[gateway.route]]
+        name = "one"
+        path = "/one/{{*rest}}"
+        upstream = "one"
+        {policy}
+        "#
+    ))
+    .await
+}
+
+#[tokio::test]
+async fn a_kept_answer_is_not_asked_for_again_until_it_is_purged() {
+    let backend = Backend::start("one").await;
+    backend.tells("cache-control", "public, max-age=3600");
+    backend.tells("surrogate-key", "mugs mug-7");
+    let bridge = bridge(&backend, "[gateway.route.cache]").await;
+    let status = async |path: &str| {
+        let answer = bridge.client().get(path).await;
+        assert_eq!(answer.header("surrogate-key"), None, "not for clients");
+        let status = answer.header("cache-status").unwrap_or_default().to_owned();
+        answer.expect(200);
+        status
+    };
+    assert!(status("/one/a").await.contains("fwd=uri-miss"));
+    assert!(status("/one/a").await.contains("hit"));
+    assert!(status("/one/b").await.contains("fwd=uri-miss"));
+    assert_eq!(backend.requests(), 2);
+
+    let purge = json!({"tags": ["mug-7"]});
+    assert_eq!(
+        bridge.admin().post("/gateway/purge", purge).await.status,
+        204
+    );
+    assert!(!status("/one/a").await.contains("hit"));
+    assert_eq!(backend.requests(), 3);
+
+    // What is kept outlives the table.
+    assert_eq!(bridge.admin().post("/gateway/reload", ()).await.status, 204);
+    assert!(status("/one/a").await.contains("hit"));
+}
+
+#[tokio::test]
+async fn a_route_lets_through_what_its_limits_allow() {
+    let backend = Backend::start("one").await;
+    let policy = r#"
+        [[gateway.route.limit]]
+        name = "one"
+        per = "address"
+        rate = "2/1m"
+        [[gateway.route.limit]]
+        name = "writing"
+        per = "address"
+        rate = "1/1m"
+        cost = { POST = 1, default = 0 }
+        "#;
+    let bridge = bridge(&backend, policy).await;
+    bridge.client().post("/one/a", ()).await.expect(200);
+    let refused = bridge.client().post("/one/a", ()).await;
+    assert!(refused.header("retry-after").is_some());
+    refused.problem(429, "limit.rate");
+    // What was refused has taken from no rule.
+    let answer = bridge.client().get("/one/a").await;
+    assert!(
+        answer
+            .header("ratelimit-policy")
+            .is_some_and(|told| told.contains("one"))
+    );
+    answer.expect(200);
+    bridge
+        .client()
+        .get("/one/a")
+        .await
+        .problem(429, "limit.rate");
+    assert_eq!(backend.requests(), 2);
+    // A new table does not forget.
+    assert_eq!(bridge.admin().post("/gateway/reload", ()).await.status, 204);
+    bridge
+        .client()
+        .get("/one/a")
+        .await
+        .problem(429, "limit.rate");
+}
+
+#[tokio::test]
+async fn policies_that_cannot_be_kept_are_told() {
+    let backend = Backend::start("one").await;
+    let good = bridge(&backend, "").await;
+    let before = std::fs::read_to_string(good.file("routes.toml")).expect("read");
+    for (policy, told) in [
+        (
+            "[gateway.route.cache]\nvariants = 0",
+            "cache: variants is 0",
+        ),
+        (
+            "limit = [{ name = \"a\", per = \"moon\", rate = \"1/s\" }]",
+            "moon",
+        ),
+        ("cache = { memory = \"1MiB\" }", "unknown field `memory`"),
+    ] {
+        good.write(&format!("{before}\n{policy}\n"));
+        let refused = good.admin().post("/gateway/reload", ()).await;
+        let text = String::from_utf8_lossy(&refused.bytes).into_owned();
+        assert!(refused.status == 422 && text.contains(told), "{text}");
+    }
+}
