@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::cache::{HttpCache, StoreSettings};
 use crate::client_address::Forwarding;
+use crate::identity::Shared;
 use crate::limit::Counters;
 use crate::path::normalise;
 use crate::router::Found;
@@ -108,6 +109,7 @@ impl Explainer {
             workers: 1,
             longest: Duration::from_secs(10),
             forwarding: Forwarding::default(),
+            identity: Shared::new(Sources::system(), &metrics),
             metrics,
         };
         let table = Snapshot::new(&table, &Snapshot::default(), &around);

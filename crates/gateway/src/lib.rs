@@ -23,6 +23,7 @@ mod errors;
 pub mod explain;
 mod forward;
 mod hop;
+pub mod identity;
 pub mod limit;
 mod live;
 mod path;
@@ -60,6 +61,7 @@ use self::cache::{CachePurge, HttpCache, StoreSettings};
 pub use self::config::{Config, Fronts};
 use self::dispatch::Dispatch;
 use self::door::Door;
+use self::identity::Revocations;
 use self::limit::Counters;
 use self::live::Live;
 use self::shop::Shop;
@@ -98,6 +100,7 @@ pub struct Gateway {
     cache: HttpCache,
     /// Ends what the cache does in the background.
     background: Shutdown,
+    callers: identity::Shared,
 }
 
 impl fmt::Debug for Gateway {
@@ -126,6 +129,7 @@ impl Gateway {
         let background = Shutdown::new();
         let (measures, ends) = (&metrics.http_cache, background.clone());
         let cache = HttpCache::new(store, sources.clone(), measures, None, ends);
+        let callers = identity::Shared::new(http.sources.clone(), &http.metrics);
         let around = Surroundings {
             counters: counters.clone(),
             cache: cache.clone(),
@@ -133,6 +137,7 @@ impl Gateway {
             longest: http.settings.deadline,
             forwarding: config.forwarded,
             metrics: http.metrics.clone(),
+            identity: callers.clone(),
         };
         let live = Live::new(config.routes.clone(), around)?;
         let door = Door::new(config, counters, http);
@@ -149,7 +154,13 @@ impl Gateway {
             live,
             cache,
             background,
+            callers,
         })
+    }
+
+    /// Where tokens are revoked that routes of the table would still accept.
+    pub fn revocations(&self) -> &Revocations {
+        &self.callers.revocations
     }
 
     /// Reads the table of routes again. Requests that are under way end as they began; if anything

@@ -32,7 +32,6 @@ use platform::metrics::Metrics;
 use platform::redis::{Redis, RedisSettings};
 use prometheus_client::metrics::counter::Counter;
 
-pub use self::key::Identity;
 pub use self::layer::{LimitLayer, Limited};
 use self::local::Local;
 use self::rule::Ask;

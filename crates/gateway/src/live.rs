@@ -80,6 +80,7 @@ impl Live {
                     errands.spawn(async move { upstream.check().await });
                 }
             }
+            self.present().identities().refresh();
             while errands.try_join_next().is_some() {}
             if !shutdown.sleep(TICK).await {
                 return;

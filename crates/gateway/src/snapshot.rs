@@ -19,11 +19,12 @@ use crate::cache::HttpCache;
 use crate::client_address::Forwarding;
 use crate::compose::{Ask, Compose};
 use crate::forward::Forward;
+use crate::identity::{AuthLayer, Identities, Shared};
 use crate::limit::{Counters, LimitLayer, Rules};
 use crate::redirect::Redirect;
 use crate::router::{Found, Router};
 use crate::stack::Stack;
-use crate::table::{self, Table, all_conditions};
+use crate::table::{self, Auth, Table, all_conditions};
 use crate::upstream::Upstream;
 
 /// What a table is made with, beside itself.
@@ -39,6 +40,8 @@ pub(crate) struct Surroundings {
     pub(crate) counters: Counters,
     pub(crate) cache: HttpCache,
     pub(crate) metrics: Metrics,
+    /// What is known of callers whatever the table says.
+    pub(crate) identity: Shared,
 }
 
 impl fmt::Debug for Surroundings {
@@ -68,6 +71,7 @@ pub(crate) struct Snapshot {
     router: Router,
     routes: Vec<Arc<Route>>,
     upstreams: BTreeMap<String, Arc<Upstream>>,
+    identities: Identities,
 }
 
 /// A route, ready to answer.
@@ -76,6 +80,8 @@ pub(crate) struct Route {
     pub(crate) name: String,
     pub(crate) template: String,
     pub(crate) target: Target,
+    /// Who may call.
+    auth: Option<AuthLayer>,
     metrics: RouteMetrics,
 }
 
@@ -101,8 +107,9 @@ impl Snapshot {
             (name.clone(), kept.cloned().unwrap_or_else(make))
         });
         let upstreams: BTreeMap<String, Arc<Upstream>> = upstreams.collect();
+        let identities = Identities::new(table, &before.identities, &around.identity);
         let find = |name: &str| upstreams.get(name).cloned();
-        let make = |name: &str, path: &str, target: Option<Target>| {
+        let make = |name: &str, path: &str, target: Option<Target>, auth: Option<&Auth>| {
             let labels = RouteLabels {
                 role: "gateway",
                 route: name.to_owned(),
@@ -112,6 +119,7 @@ impl Snapshot {
                 name: name.to_owned(),
                 template: path.to_owned(),
                 target: target.expect("the table was checked"),
+                auth: auth.map(|auth| AuthLayer::new(auth, &identities)),
                 metrics: RouteMetrics::new(labels, &around.metrics),
             })
         };
@@ -125,7 +133,8 @@ impl Snapshot {
                     Some(Target::Forward(around.stack(route, forward)))
                 };
                 let redirect = Redirect::new(route).map(Target::Redirect);
-                make(&route.name, &route.path, redirect.or_else(forward))
+                let target = redirect.or_else(forward);
+                make(&route.name, &route.path, target, route.auth.as_ref())
             });
         let composes = table
             .composes
@@ -133,12 +142,13 @@ impl Snapshot {
             .map(toml::Spanned::get_ref)
             .map(|compose| {
                 let target = Compose::new(compose, around.longest).map(Target::Compose);
-                make(&compose.name, &compose.path, target)
+                make(&compose.name, &compose.path, target, None)
             });
         Self {
             router: Router::new(all_conditions(table)).expect("the table was checked"),
             routes: routes.chain(composes).collect(),
             upstreams,
+            identities,
         }
     }
 
@@ -163,6 +173,10 @@ impl Snapshot {
 
     pub(crate) fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
         self.upstreams.values()
+    }
+
+    pub(crate) fn identities(&self) -> &Identities {
+        &self.identities
     }
 }
 
@@ -196,22 +210,40 @@ impl Route {
     /// Answers a request, and measures it; `ask` answers those for its parts, if it may have any.
     pub(crate) async fn call(
         &self,
-        request: Request<Body>,
+        mut request: Request<Body>,
         ask: Option<Ask<'_>>,
     ) -> Response<Body> {
         let measured = self.metrics.begin();
-        let response = match &self.target {
-            Target::Forward(stack) => stack.call(request).await,
-            Target::Compose(compose) => match ask {
+        let response = match self.admit(&mut request).await {
+            Err(refused) => refused,
+            Ok(()) => self.target.call(request, ask).await,
+        };
+        measured.answered(response.status().as_u16(), 0);
+        response
+    }
+
+    /// Lets a request through to who may call, or answers why not.
+    async fn admit(&self, request: &mut Request<Body>) -> Result<(), Response<Body>> {
+        match &self.auth {
+            None => Ok(()),
+            Some(auth) => auth.admit(request).await,
+        }
+    }
+}
+
+impl Target {
+    /// Answers a request that was admitted.
+    async fn call(&self, request: Request<Body>, ask: Option<Ask<'_>>) -> Response<Body> {
+        match self {
+            Self::Forward(stack) => stack.call(request).await,
+            Self::Redirect(redirect) => redirect.call(&request),
+            Self::Compose(compose) => match ask {
                 Some(ask) => compose.call(request, ask).await,
                 None => {
                     let detail = "a part of an answer cannot be put together itself";
                     refuse(Problem::new(Kind::NotFound, codes::NO_ROUTE, detail))
                 }
             },
-            Target::Redirect(redirect) => redirect.call(&request),
-        };
-        measured.answered(response.status().as_u16(), 0);
-        response
+        }
     }
 }

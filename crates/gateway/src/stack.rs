@@ -1,4 +1,5 @@
-//! What stands before the upstreams of a route, from the outside in:
+//! What stands before the upstreams of a route once it is known [who calls](crate::identity), from the
+//! outside in:
 //!
 //! 1. its limits, `[[gateway.route.limit]]`;
 //! 2. the cache, `[gateway.route.cache]`;

@@ -14,6 +14,7 @@
 //! Every key is strict, and everything that is wrong is told at once, with its line.
 
 mod check;
+mod identity;
 mod units;
 
 use std::collections::BTreeMap;
@@ -25,7 +26,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-pub(crate) use self::check::{all_conditions, server};
+pub(crate) use self::check::{all_conditions, server, target};
+pub(crate) use self::identity::{Auth, Away, Forwarded, Introspection, Issuer, Keys, Named};
 use self::units::{Percent, Size};
 use crate::cache::CacheSettings;
 use crate::limit::LimitSettings;
@@ -43,6 +45,15 @@ pub(crate) struct Table {
     /// By their names.
     #[serde(default, rename = "upstream")]
     pub(crate) upstreams: BTreeMap<String, Spanned<Upstream>>,
+    /// Who issues tokens.
+    #[serde(default, rename = "issuer")]
+    pub(crate) issuers: BTreeMap<String, Spanned<Issuer>>,
+    /// Who is asked about tokens that say nothing themselves.
+    #[serde(default, rename = "introspection")]
+    pub(crate) introspections: BTreeMap<String, Spanned<Introspection>>,
+    /// Files of API keys.
+    #[serde(default)]
+    pub(crate) keys: BTreeMap<String, Spanned<Keys>>,
 }
 
 /// `[[gateway.route]]`: which requests, and where to.
@@ -84,6 +95,9 @@ pub(crate) struct Route {
     /// How often a request is sent again; only what does no harm when repeated.
     #[serde(default = "one")]
     pub(crate) retries: u8,
+    /// Who may call; anybody without it.
+    #[serde(default)]
+    pub(crate) auth: Option<Auth>,
     /// How often its requests are let through; a request takes from all rules, or from none.
     #[serde(default, rename = "limit")]
     pub(crate) limits: Vec<LimitSettings>,
@@ -192,6 +206,13 @@ pub(crate) struct Upstream {
     /// A server that is new, or back, gets its full share only after this time.
     #[serde(default, deserialize_with = "units::some_duration")]
     pub(crate) slow_start: Duration,
+}
+
+/// As an empty table says it.
+impl Default for Upstream {
+    fn default() -> Self {
+        toml::from_str("").expect("every key has a default")
+    }
 }
 
 /// Active health checks.

@@ -30,6 +30,7 @@ use self::member::{Member, Outcome};
 use crate::snapshot::Surroundings;
 use crate::table;
 
+pub(crate) use self::connect::Dial;
 pub(crate) use self::member::MemberState;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

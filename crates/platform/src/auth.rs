@@ -1,5 +1,6 @@
 //! Access tokens: JSON Web Tokens signed with EdDSA (RFC 8037), verified against the public keys
-//! of the user service. No other algorithm is accepted.
+//! of the user service. No other algorithm is accepted for these; what verifies the tokens of other
+//! issuers shares the [provider](install_provider).
 
 mod authenticator;
 mod ring_provider;
@@ -16,6 +17,7 @@ use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde::{Deserialize, Serialize};
 
 pub use self::authenticator::{Authenticator, KeySource};
+pub use self::ring_provider::install as install_provider;
 
 /// Why a token does not count. Clients learn only that it does not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -29,6 +29,12 @@ pub use self::units::{bytes, duration};
 /// The embedded defaults: every key, with its meaning.
 pub const DEFAULTS: &str = include_str!("../../../config/rialto.default.toml");
 
+/// A secret in a variable that somebody's settings name; `None` if it is not set, or no UTF-8.
+pub fn variable(name: &str) -> Option<kernel::Secret<String>> {
+    let value = std::env::var_os(name)?.into_string().ok()?;
+    Some(kernel::Secret::new(value))
+}
+
 /// Variables of the environment that start with this are read.
 pub const ENVIRONMENT_PREFIX: &str = "RIALTO__";
 

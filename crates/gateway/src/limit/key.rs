@@ -7,19 +7,10 @@ use http::request::Parts;
 use kernel::Id;
 use platform::http::{CallerOf, ClientAddress};
 use ring::digest::{Context, SHA256};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::settings::Part;
-
-/// What policies before the limits have found out about a caller; an extension of the request.
-/// Without it no request has an API key or a claim.
-#[derive(Debug, Clone, Default)]
-pub struct Identity {
-    /// The name of the API key, not its secret.
-    pub api_key: Option<Arc<str>>,
-    /// The claims of a verified token.
-    pub claims: Arc<Map<String, Value>>,
-}
+use crate::identity::Identity;
 
 fn bits(address: ClientAddress) -> u128 {
     match address.network() {
@@ -44,7 +35,11 @@ pub(crate) fn key(per: &[Part], request: &Parts, route: &str) -> Option<u128> {
         match part {
             Part::Address => add(&bits(address(request)?).to_be_bytes()),
             Part::Customer => add(customer(request)?.uuid().as_bytes()),
-            Part::ApiKey => add(identity(request)?.api_key.as_ref()?.as_bytes()),
+            Part::ApiKey => {
+                let caller = identity(request)?;
+                add(caller.source.as_bytes());
+                add(caller.subject.as_bytes());
+            }
             Part::Route => add(route.as_bytes()),
             Part::Header(name) => add(request.headers.get(name)?.as_bytes()),
             Part::Claim(name) => match identity(request)?.claims.get(name)? {
@@ -67,7 +62,8 @@ fn customer(request: &Parts) -> Option<kernel::CustomerId> {
     request.extensions.get::<CallerOf>()?.0.customer()
 }
 
-fn identity(request: &Parts) -> Option<&Identity> {
+/// Whom the policies before the limits have found.
+fn identity(request: &Parts) -> Option<&Arc<Identity>> {
     request.extensions.get()
 }
 
@@ -130,10 +126,14 @@ mod tests {
         let mut parts = request("192.0.2.1", None);
         assert_eq!(of(&["claim:plan"], &parts), None);
         let claims = [("plan".to_owned(), Value::from("gold"))];
-        parts.extensions.insert(Identity {
-            api_key: Some("mobile".into()),
-            claims: Arc::new(claims.into_iter().collect()),
-        });
+        parts.extensions.insert(Arc::new(Identity {
+            source: "partners".into(),
+            subject: String::from("mobile"),
+            scopes: Vec::new(),
+            roles: Vec::new(),
+            claims: claims.into_iter().collect(),
+            expires: None,
+        }));
         assert!(of(&["claim:plan"], &parts).is_some());
         assert!(of(&["api_key"], &parts).is_some());
         assert_ne!(of(&["api_key"], &parts), of(&["claim:plan"], &parts));

@@ -1,6 +1,7 @@
 //! What a table must be beyond its form.
 
 mod compose;
+mod identity;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -50,6 +51,7 @@ pub(super) fn findings(table: &Table) -> Vec<Finding> {
         }
         upstream_problems(upstream, &mut wrong);
     }
+    findings.extend(identity::findings(table));
     findings.extend(paths(table));
     findings
 }
@@ -101,6 +103,9 @@ fn route_problems(route: &Route, table: &Table, wrong: &mut impl FnMut(String)) 
     if !route.upstreams.is_empty() && route.upstreams.values().all(|share| *share == 0) {
         wrong(String::from("one of `upstreams` needs a share above 0"));
     }
+    if let Some(auth) = &route.auth {
+        identity::auth_problems(auth, table, wrong);
+    }
     policies(route, wrong);
     texts(route, wrong);
 }
@@ -110,6 +115,11 @@ fn policies(route: &Route, wrong: &mut impl FnMut(String)) {
     if !named && (route.cache.is_some() || !route.limits.is_empty()) {
         wrong(String::from(
             "`cache` and `limit` are for routes to upstreams",
+        ));
+    }
+    if route.auth.is_some() && route.cache.is_some() {
+        wrong(String::from(
+            "a route with `auth` keeps no answers: they could be those of somebody else",
         ));
     }
     if let Some(cache) = &route.cache {
@@ -213,6 +223,20 @@ pub(crate) fn server(url: &str) -> Result<Uri, String> {
     } else {
         Err(wrong())
     }
+}
+
+/// Reads the URL of a document: the server, as [`server`] reads it, and the target there.
+pub(crate) fn target(url: &str) -> Result<(String, Uri), String> {
+    let wrong = || format!("`{url}` is no URL: write \"https://HOST/PATH\"");
+    let uri: Uri = url.parse().map_err(|_| wrong())?;
+    let (scheme, authority) = (uri.scheme_str(), uri.authority());
+    let (Some(scheme), Some(authority)) = (scheme, authority) else {
+        return Err(wrong());
+    };
+    let base = format!("{scheme}://{authority}");
+    server(&base)?;
+    let path = uri.path_and_query().cloned().ok_or_else(wrong)?;
+    Ok((base, Uri::from(path)))
 }
 
 /// Whether all paths can stand beside each other.

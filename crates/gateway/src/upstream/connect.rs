@@ -14,8 +14,8 @@ use wire::client::Connect;
 use crate::table::{self, server};
 
 /// Where a server is, and how to get there.
-pub(super) struct Dial {
-    pub(super) authority: String,
+pub(crate) struct Dial {
+    pub(crate) authority: String,
     host: String,
     port: u16,
     tls: Option<(TlsConnector, ServerName<'static>)>,
@@ -29,7 +29,7 @@ impl std::fmt::Debug for Dial {
 }
 
 impl Dial {
-    pub(super) fn new(url: &str, definition: &table::Upstream) -> Result<Self, String> {
+    pub(crate) fn new(url: &str, definition: &table::Upstream) -> Result<Self, String> {
         let uri = server(url)?;
         let encrypted = uri.scheme_str() == Some("https");
         let host = uri.host().unwrap_or_default();

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
@@ -192,8 +192,10 @@ fn told(
     }
     let mut written = write(&problem.clone().at(path, Some(trace_id)));
     for (name, value) in bare.headers() {
-        // The length is that of the body which was not written.
-        if *name != CONTENT_LENGTH && !written.headers().contains_key(name) {
+        // The length is that of the body which was not written; who refuses a token may say more
+        // of why than the problem does.
+        let told = written.headers().contains_key(name) && *name != WWW_AUTHENTICATE;
+        if *name != CONTENT_LENGTH && !told {
             written.headers_mut().insert(name.clone(), value.clone());
         }
     }

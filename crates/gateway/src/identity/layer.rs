@@ -1,0 +1,216 @@
+//! The layer of a route that wants to know who calls.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::future::BoxFuture;
+use http::header::AUTHORIZATION;
+use http::{HeaderName, Request, Response};
+use tower::{Layer, Service};
+use wire::Body;
+
+use super::access::Access;
+use super::introspection::Introspection;
+use super::issuer::{self, Issuer};
+use super::keys::KeyFile;
+use super::presented::Presented;
+use super::refusal::Refused;
+use super::tell::Tell;
+use super::{Identities, Identity, fingerprint};
+use crate::table::{self, Away};
+
+/// Lets a request through to whom it may call, with an [`Identity`] in its extensions (as
+/// `Arc<Identity>`) unless it is nobody's. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct AuthLayer(Arc<Guard>);
+
+#[derive(Debug)]
+struct Guard {
+    issuers: Vec<Arc<Issuer>>,
+    introspection: Option<Arc<Introspection>>,
+    keys: Vec<Arc<KeyFile>>,
+    access: Access,
+    tell: Tell,
+    optional: bool,
+    strip: bool,
+}
+
+impl AuthLayer {
+    /// For checked settings, whose names `identities` knows.
+    pub(crate) fn new(auth: &table::Auth, identities: &Identities) -> Self {
+        let by = auth.by.iter();
+        let introspection = by
+            .clone()
+            .find_map(|name| identities.introspections.get(name));
+        Self(Arc::new(Guard {
+            issuers: by
+                .clone()
+                .filter_map(|name| identities.issuers.get(name).cloned())
+                .collect(),
+            introspection: introspection.cloned(),
+            keys: by
+                .filter_map(|name| identities.keys.get(name).cloned())
+                .collect(),
+            access: Access::new(auth),
+            tell: Tell::new(&auth.forward),
+            optional: auth.optional,
+            strip: auth.strip,
+        }))
+    }
+
+    /// Lets the request through, or answers why not.
+    pub(crate) async fn admit(&self, request: &mut Request<Body>) -> Result<(), Response<Body>> {
+        let guard = &*self.0;
+        guard.tell.strip(request.headers_mut());
+        let found = guard.find(request.headers());
+        let admitted = match found {
+            Ok(presented) => guard.admit(presented, request).await,
+            Err(refused) => Err(refused),
+        };
+        admitted.map_err(|refused| refused.answer(&guard.access.scopes))
+    }
+}
+
+impl Guard {
+    fn find(&self, headers: &http::HeaderMap) -> Result<Presented, Refused> {
+        Presented::find(headers, self.keys.iter().map(|file| &file.header))
+    }
+
+    async fn admit(
+        &self,
+        presented: Presented,
+        request: &mut Request<Body>,
+    ) -> Result<(), Refused> {
+        let identified = match &presented {
+            Presented::Nobody if self.optional => return Ok(()),
+            Presented::Nobody => return Err(Refused::Missing),
+            Presented::Key(header, _) => self.owner(header, presented.text()),
+            Presented::Bearer(_) => self.bearer(presented.text()).await,
+        };
+        let headers = request.headers_mut();
+        if self.strip {
+            match &presented {
+                Presented::Nobody => {}
+                Presented::Key(header, _) => drop(headers.remove(header)),
+                Presented::Bearer(_) => drop(headers.remove(AUTHORIZATION)),
+            }
+        }
+        let identity = match identified {
+            Err(Refused::Away(_)) if self.lets_anybody_in() => return Ok(()),
+            identified => identified?,
+        };
+        self.access.check(&identity)?;
+        self.tell.tell(&identity, headers);
+        request.extensions_mut().insert(identity);
+        Ok(())
+    }
+
+    /// Whether a token that nobody can say anything about counts as none. Only where tokens are
+    /// asked about: the keys of an issuer are not away for long.
+    fn lets_anybody_in(&self) -> bool {
+        let open = |asked: &Arc<Introspection>| asked.definition.when_away == Away::Open;
+        self.issuers.is_empty()
+            && self.access.wants_nothing()
+            && self.introspection.as_ref().is_some_and(open)
+    }
+
+    /// Whose key it is, of those that are looked for in `header`.
+    fn owner(&self, header: &HeaderName, key: &str) -> Result<Arc<Identity>, Refused> {
+        let digest = fingerprint(key);
+        let mut files = self.keys.iter().filter(|file| file.header == *header);
+        files
+            .find_map(|file| file.owner(&digest))
+            .ok_or(Refused::BadToken("the API key is not known"))
+    }
+
+    /// Whose token or key it is: each has one source that can say so, and no other is tried.
+    async fn bearer(&self, token: &str) -> Result<Arc<Identity>, Refused> {
+        let digest = fingerprint(token);
+        if let Some(known) = self.issuers.iter().find_map(|issuer| issuer.known(&digest)) {
+            return known;
+        }
+        if let Some(owner) = self.keys.iter().find_map(|file| file.owner(&digest)) {
+            return Ok(owner);
+        }
+        if !self.issuers.is_empty()
+            && let Some(says) = issuer::says(token)
+            && let Some(issuer) = self
+                .issuers
+                .iter()
+                .find(|issuer| issuer.definition.issuer == says)
+        {
+            return issuer.verify(token, digest).await;
+        }
+        match &self.introspection {
+            Some(introspection) => introspection.ask(token, digest).await,
+            None => Err(Refused::BadToken("nobody here can verify it")),
+        }
+    }
+}
+
+impl<S> Layer<S> for AuthLayer {
+    type Service = Authenticated<S>;
+
+    fn layer(&self, inner: S) -> Authenticated<S> {
+        Authenticated {
+            layer: self.clone(),
+            inner,
+        }
+    }
+}
+
+/// A service behind an [`AuthLayer`].
+#[derive(Debug, Clone)]
+pub(crate) struct Authenticated<S> {
+    layer: AuthLayer,
+    inner: S,
+}
+
+impl<S> Service<Request<Body>> for Authenticated<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // What is inside is asked when the request may go there.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let (layer, inner) = (self.layer.clone(), self.inner.clone());
+        Box::pin(async move {
+            match layer.admit(&mut request).await {
+                Ok(()) => tower::ServiceExt::oneshot(inner, request).await,
+                Err(refused) => Ok(refused),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_layer_lets_nobody_pass_only_where_that_is_optional() {
+        let inside = tower::service_fn(|_: Request<Body>| async {
+            Ok::<_, Infallible>(Response::new(Body::empty()))
+        });
+        for (optional, status) in [(false, 401), (true, 200)] {
+            let auth = format!("by = []\noptional = {optional}");
+            let auth: table::Auth = toml::from_str(&auth).expect("right");
+            let service = AuthLayer::new(&auth, &Identities::default()).layer(inside);
+            let answer = service.oneshot(Request::new(Body::empty())).await;
+            let answer = answer.expect("never fails");
+            assert_eq!(answer.status(), status);
+        }
+    }
+}
