@@ -93,13 +93,14 @@ pub enum Part {
     Address,
     /// `customer`: who has logged in.
     Customer,
-    /// `api_key`: the name of the key, see [`Identity`](super::Identity).
+    /// `api_key`: the name of the key or the subject of the token, see
+    /// [`Identity`](crate::identity::Identity).
     ApiKey,
     /// `route`: the route, so that each has counters of its own.
     Route,
     /// `header:NAME`: the value of a header field. Clients choose it, or leave it out.
     Header(http::HeaderName),
-    /// `claim:NAME`: a claim of a verified token, see [`Identity`](super::Identity).
+    /// `claim:NAME`: a claim of a verified token, see [`Identity`](crate::identity::Identity).
     Claim(String),
 }
 
