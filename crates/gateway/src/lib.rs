@@ -37,6 +37,7 @@ mod stack;
 mod table;
 mod template;
 mod to_https;
+mod transform;
 mod upstream;
 
 use std::convert::Infallible;

@@ -25,6 +25,7 @@ use crate::redirect::Redirect;
 use crate::router::{Found, Router};
 use crate::stack::Stack;
 use crate::table::{self, Auth, Table, all_conditions};
+use crate::transform::TransformLayer;
 use crate::upstream::Upstream;
 
 /// What a table is made with, beside itself.
@@ -61,7 +62,9 @@ impl Surroundings {
             let layer = self.cache.layer(&route.name, settings.clone());
             layer.expect("the table was checked")
         });
-        Stack::new(limits, cache, forward)
+        let patience = route.deadline.unwrap_or(self.longest).min(self.longest);
+        let transform = TransformLayer::of(route, patience).expect("the table was checked");
+        Stack::new(limits, transform, cache, forward)
     }
 }
 

@@ -2,8 +2,10 @@
 //! outside in:
 //!
 //! 1. its limits, `[[gateway.route.limit]]`;
-//! 2. the cache, `[gateway.route.cache]`;
-//! 3. [`Forward`], which sends the request on.
+//! 2. its changes, `[gateway.route.request]` and `[gateway.route.response]`: of what may pass, and of
+//!    what the cache has kept as the upstream said it;
+//! 3. the cache, `[gateway.route.cache]`;
+//! 4. [`Forward`], which sends the request on.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -19,9 +21,11 @@ use wire::Body;
 use crate::cache::{CacheLayer, CacheService};
 use crate::forward::Forward;
 use crate::limit::{LimitLayer, Limited};
+use crate::transform::{TransformLayer, TransformService};
 
 type Cached = Either<CacheService<Sender>, Sender>;
-type Within = Either<Limited<Cached>, Cached>;
+type Changed = Either<TransformService<Cached>, Cached>;
+type Within = Either<Limited<Changed>, Changed>;
 
 /// The innermost service. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -42,13 +46,15 @@ impl fmt::Debug for Stack {
 impl Stack {
     pub(crate) fn new(
         limits: Option<LimitLayer>,
+        transform: Option<TransformLayer>,
         cache: Option<CacheLayer>,
         forward: Forward,
     ) -> Self {
         let forward = Arc::new(forward);
         let cached = option_layer(cache).layer(Sender(forward.clone()));
+        let changed = option_layer(transform).layer(cached);
         Self {
-            service: option_layer(limits).layer(cached),
+            service: option_layer(limits).layer(changed),
             forward,
         }
     }

@@ -28,9 +28,11 @@ use toml::Spanned;
 
 pub(crate) use self::check::{all_conditions, server, target};
 pub(crate) use self::identity::{Auth, Away, Forwarded, Introspection, Issuer, Keys, Named};
-use self::units::{Percent, Size};
+use self::units::Percent;
+pub(crate) use self::units::Size;
 use crate::cache::CacheSettings;
 use crate::limit::LimitSettings;
+use crate::transform::{RequestSettings, ResponseSettings};
 
 /// Everything that the file says.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -104,6 +106,12 @@ pub(crate) struct Route {
     /// Answers that are kept, if any are.
     #[serde(default)]
     pub(crate) cache: Option<CacheSettings>,
+    /// Changes requests.
+    #[serde(default)]
+    pub(crate) request: Option<RequestSettings>,
+    /// Changes responses.
+    #[serde(default)]
+    pub(crate) response: Option<ResponseSettings>,
 }
 
 /// Sends the client elsewhere.

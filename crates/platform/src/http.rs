@@ -24,7 +24,7 @@ pub use self::entry::ClientAddress;
 pub use self::etag::{ETag, IfMatch};
 pub use self::extract::{CallerOf, PathId, PathIds, Query, Valid};
 pub(crate) use self::problem::write;
-pub use self::problem::{ApiError, refuse};
+pub use self::problem::{ApiError, is_refusal, refuse};
 pub use self::reply::Reply;
 pub use self::route::{Route, RouteInfo, Routes};
 use crate::auth::Authenticator;

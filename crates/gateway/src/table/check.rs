@@ -5,6 +5,7 @@ mod identity;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::time::Duration;
 
 use http::{HeaderName, Method, Uri};
 use platform::metrics::Metrics;
@@ -14,6 +15,7 @@ use crate::cache::StoreSettings;
 use crate::limit::Rules;
 use crate::router::{Conditions, Router, Template};
 use crate::template::Text;
+use crate::transform::TransformLayer;
 
 /// All that is wrong.
 pub(super) fn findings(table: &Table) -> Vec<Finding> {
@@ -30,6 +32,7 @@ pub(super) fn findings(table: &Table) -> Vec<Finding> {
             wrong(format!("there are two routes called `{}`", route.name));
         }
         route_problems(route, table, &mut wrong);
+        findings.extend(transformation(route, &span));
     }
     for (number, compose) in table.composes.iter().enumerate() {
         let (span, compose) = (compose.span(), compose.get_ref());
@@ -131,6 +134,18 @@ fn policies(route: &Route, wrong: &mut impl FnMut(String)) {
     if let Err(problem) = Rules::new(&route.limits, &Metrics::new()) {
         wrong(format!("limit: {problem}"));
     }
+}
+
+/// What is wrong with how a route changes its messages.
+fn transformation(route: &Route, span: &Range<usize>) -> Vec<Finding> {
+    let changes = route.request.is_some() || route.response.is_some();
+    if changes && route.redirect.is_some() {
+        let problem = "a redirect has nothing to transform: remove `request` and `response`";
+        return vec![(Some(span.clone()), String::from(problem))];
+    }
+    TransformLayer::of(route, Duration::ZERO)
+        .err()
+        .unwrap_or_default()
 }
 
 /// The texts with captures in them.

@@ -7,4 +7,5 @@ mod policies;
 mod reload;
 mod routes;
 mod streams;
+mod transform;
 mod upstreams;

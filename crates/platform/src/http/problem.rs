@@ -51,6 +51,11 @@ pub fn refuse(problem: impl Into<Problem>) -> http::Response<Body> {
     response
 }
 
+/// Whether an answer is a problem of this process whose body is not written yet.
+pub fn is_refusal(response: &http::Response<Body>) -> bool {
+    response.extensions().get::<Unwritten>().is_some()
+}
+
 /// The problem as `application/problem+json`.
 pub(crate) fn write(problem: &Problem) -> http::Response<Body> {
     let body = serde_json::to_vec(problem).expect("problems are plain data");

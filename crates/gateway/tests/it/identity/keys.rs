@@ -23,7 +23,8 @@ async fn desk(text: &str) -> (Desk, tempfile::TempDir) {
     let file = folder.path().join("keys.txt");
     std::fs::write(&file, text).expect("written");
     let more = format!("[gateway.keys.partners]\nfile = {file:?}");
-    let auth = "by = [\"partners\"]\nscopes = [\"read\"]\nstrip = true\nforward = { subject = \"x-caller\" }";
+    let auth = "by = [\"partners\"]\nscopes = [\"read\"]\nstrip = true\nforward = { subject = \"x-caller\" }\n\
+                [gateway.route.request]\nheaders.set = { x-may = \"{{ identity.scopes | join(' ') }}\" }";
     let bridge = Bridge::open(&table(&backend, &played, &more, auth)).await;
     let desk = Desk {
         backend,
@@ -44,6 +45,8 @@ async fn a_key_says_who_calls_in_a_header_or_as_bearer() {
     for answer in [by_header("key-of-crm").await, desk.call("key-of-crm").await] {
         let seen: Value = answer.expect(200);
         assert_eq!(seen["headers"]["x-caller"], "crm");
+        // What changes requests knows who calls.
+        assert_eq!(seen["headers"]["x-may"], "read write");
         for gone in ["x-api-key", "authorization"] {
             assert!(seen["headers"].get(gone).is_none(), "{seen}");
         }
