@@ -21,6 +21,7 @@ mod docs;
 mod door;
 mod errors;
 pub mod explain;
+pub mod export;
 mod forward;
 mod hop;
 pub mod identity;

@@ -184,6 +184,37 @@ pub(crate) enum GatewayCommand {
         after_help = "Examples:\n  rialto gateway explain GET /v1/products\n  rialto gateway explain GET https://api.example.com/catalogue/17?lang=de -H 'x-beta: yes' --routes routes.toml"
     )]
     Explain(ExplainRequest),
+    /// Write the routes of a table as an OpenAPI document; what it cannot say goes to standard error
+    #[command(
+        after_help = "Examples:\n  rialto gateway export routes.toml > openapi.json\n  rialto gateway export routes.toml --for kong | deck file openapi2kong --spec -"
+    )]
+    Export {
+        /// The table; the one of the configuration if left out
+        file: Option<String>,
+        /// Adds the extensions of who is to import it
+        #[arg(
+            long = "for",
+            value_enum,
+            value_name = "VENDOR",
+            default_value = "plain"
+        )]
+        vendor: ExportFor,
+    },
+}
+
+/// Who is to import a document.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum ExportFor {
+    /// Anybody
+    Plain,
+    /// Kong, by `deck file openapi2kong`
+    Kong,
+    /// Apigee
+    Apigee,
+    /// Amazon API Gateway
+    Aws,
+    /// Azure API Management
+    Azure,
 }
 
 #[derive(Debug, Args)]

@@ -1,18 +1,20 @@
 //! `rialto gateway`: looking at a table of routes without a server.
 
-use gateway::Source;
 use gateway::explain::{Explainer, Explanation};
+use gateway::export::{Vendor, export};
+use gateway::{Source, TableErrors};
 use http::HeaderMap;
 use http::header::HOST;
 
 use super::{Exit, Failure, Outcome, json};
-use crate::cli::{ExplainRequest, GatewayCommand, Global};
-use crate::terminal::{good, say};
+use crate::cli::{ExplainRequest, ExportFor, GatewayCommand, Global};
+use crate::terminal::{good, odd_aside, say, whisper};
 
 pub(crate) fn run(global: &Global, command: GatewayCommand) -> Outcome {
     match command {
         GatewayCommand::Check { file } => check(table(global, file)),
         GatewayCommand::Explain(request) => explain(global, request),
+        GatewayCommand::Export { file, vendor } => write(table(global, file), vendor),
     }
 }
 
@@ -52,6 +54,27 @@ fn explain(global: &Global, request: ExplainRequest) -> Outcome {
     Ok(if refused { Exit::Look } else { Exit::Done })
 }
 
+fn write(source: Option<Source>, vendor: ExportFor) -> Outcome {
+    let Some(source) = source else {
+        return Err(Failure::usage(
+            "there is no table to export: name a file, or set gateway.routes",
+        ));
+    };
+    let vendor = match vendor {
+        ExportFor::Plain => Vendor::Plain,
+        ExportFor::Kong => Vendor::Kong,
+        ExportFor::Apigee => Vendor::Apigee,
+        ExportFor::Aws => Vendor::Aws,
+        ExportFor::Azure => Vendor::Azure,
+    };
+    let exported = export(&source, vendor).map_err(wrong)?;
+    for line in &exported.left_out {
+        whisper(format_args!("{} {line}", odd_aside("not said:")));
+    }
+    say(json(&exported.document)?)?;
+    Ok(Exit::Done)
+}
+
 /// The table that is named, or that of the configuration.
 fn table(global: &Global, named: Option<String>) -> Option<Source> {
     let text = named.or_else(|| global.layers().section("gateway").optional("routes"));
@@ -59,8 +82,12 @@ fn table(global: &Global, named: Option<String>) -> Option<Source> {
 }
 
 fn explainer(source: Option<Source>) -> Result<Explainer, Failure> {
-    Explainer::new(source.as_ref(), rialto::all_routes()).map_err(|errors| Failure {
+    Explainer::new(source.as_ref(), rialto::all_routes()).map_err(wrong)
+}
+
+fn wrong(errors: TableErrors) -> Failure {
+    Failure {
         exit: Exit::Wrong,
         message: errors.to_string(),
-    })
+    }
 }

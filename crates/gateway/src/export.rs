@@ -1,0 +1,201 @@
+//! The routes of a table as an OpenAPI document, for gateways that import one.
+//!
+//! A document cannot say everything that a table does. What is the table's own is in `x-rialto-*`;
+//! what nobody who imports the document would do is [told](Exported::left_out), never quietly lost.
+
+mod operation;
+mod path;
+mod security;
+#[cfg(test)]
+mod tests;
+mod vendor;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use self::operation::{Operation, operations};
+use self::path::Shape;
+pub use self::vendor::Vendor;
+use crate::TableErrors;
+use crate::table::{Source, Table};
+
+/// The methods that OpenAPI has words for.
+const METHODS: [&str; 8] = [
+    "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE",
+];
+
+/// A document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exported {
+    /// In OpenAPI 3.0.3.
+    pub document: Value,
+    /// What it does not say, or what nobody who imports it would do; a line for each.
+    pub left_out: Vec<String>,
+}
+
+/// Reads a table, and writes its routes for `vendor`.
+pub fn export(source: &Source, vendor: Vendor) -> Result<Exported, TableErrors> {
+    Ok(document(&Table::read(source)?, vendor))
+}
+
+fn document(table: &Table, vendor: Vendor) -> Exported {
+    let mut paths = Paths::new(vendor);
+    for operation in operations(table) {
+        paths.add(&operation, table);
+    }
+    if !paths.every_method.is_empty() {
+        let names: Vec<&str> = paths.every_method.iter().map(String::as_str).collect();
+        paths.left_out.push(format!(
+            "routes without `methods` take every method, the document has those of OpenAPI only: {}",
+            names.join(", ")
+        ));
+    }
+    let mut document = json!({
+        "openapi": "3.0.3",
+        "info": {
+            "title": "Routes of the gateway",
+            "version": env!("CARGO_PKG_VERSION"),
+        },
+        "paths": paths.items,
+    });
+    if !paths.used.is_empty() {
+        document["components"] =
+            json!({ "securitySchemes": security::schemes(table, &paths.used) });
+    }
+    if vendor.has_one_backend() {
+        match paths.backends.len() {
+            0 => {}
+            1 => {
+                let servers = paths.backends.iter().flatten();
+                let urls: Vec<Value> = servers.map(|url| json!({ "url": url })).collect();
+                document["servers"] = Value::Array(urls);
+            }
+            several => paths.left_out.push(format!(
+                "{} takes one backend from a document, and there are {several}: set them by the \
+                 `x-rialto-upstreams` of each operation, or export a table for each",
+                vendor.name()
+            )),
+        }
+    }
+    Exported {
+        document,
+        left_out: paths.left_out,
+    }
+}
+
+/// The path items of a document that is being written.
+struct Paths {
+    vendor: Vendor,
+    items: Map<String, Value>,
+    /// What the first route of each shape calls its captures.
+    shapes: BTreeMap<String, Shape>,
+    /// Which operation has a method of a path.
+    taken: BTreeMap<(String, String), Conditions>,
+    /// Issuers, introspections and files of keys that routes name.
+    used: BTreeSet<String>,
+    /// The addresses of each upstream that is led to.
+    backends: BTreeSet<Vec<String>>,
+    every_method: BTreeSet<String>,
+    left_out: Vec<String>,
+}
+
+/// What a request must have beside its path and method.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Conditions {
+    route: String,
+    hosts: Vec<String>,
+    headers: BTreeMap<String, String>,
+}
+
+impl Paths {
+    fn new(vendor: Vendor) -> Self {
+        Self {
+            vendor,
+            items: Map::new(),
+            shapes: BTreeMap::new(),
+            taken: BTreeMap::new(),
+            used: BTreeSet::new(),
+            backends: BTreeSet::new(),
+            every_method: BTreeSet::new(),
+            left_out: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, operation: &Operation<'_>, table: &Table) {
+        let vendor = self.vendor;
+        let name = operation.name;
+        if let Some(why) = operation.not_for(vendor, table) {
+            self.left_out
+                .push(format!("route `{name}` is left out: {why}"));
+            return;
+        }
+        let shape = Shape::new(operation.path, vendor);
+        let shape = self
+            .shapes
+            .entry(shape.key.clone())
+            .or_insert(shape)
+            .clone();
+        let renamed = shape.renamed(operation.path);
+        let methods: Vec<String> = self.free_methods(operation, &shape.path);
+        if methods.is_empty() {
+            return;
+        }
+        if let Some(line) = operation.line(vendor, &shape, table) {
+            self.left_out.push(line);
+        }
+        if operation.methods.is_empty() && vendor != Vendor::Aws {
+            self.every_method.insert(name.to_owned());
+        }
+        if let Some(auth) = operation.route.and_then(|route| route.auth.as_ref()) {
+            self.used.extend(auth.by.iter().cloned());
+        }
+        let addresses = operation.addresses(table);
+        if !addresses.is_empty() {
+            self.backends.insert(addresses);
+        }
+        let item = self.items.entry(shape.path.clone()).or_insert(json!({}));
+        for method in methods {
+            let field = if method == "ANY" {
+                String::from("x-amazon-apigateway-any-method")
+            } else {
+                method.to_ascii_lowercase()
+            };
+            item[field] = operation.value(&method, vendor, &shape, &renamed, table);
+        }
+    }
+
+    /// The methods of an operation that no other one has; tells of the rest.
+    fn free_methods(&mut self, operation: &Operation<'_>, path: &str) -> Vec<String> {
+        let own = Conditions {
+            route: operation.name.to_owned(),
+            hosts: operation.hosts.to_vec(),
+            headers: operation.headers(),
+        };
+        let mut free = Vec::new();
+        for method in operation.written_methods(self.vendor) {
+            if method != "ANY" && !METHODS.contains(&method.as_str()) {
+                self.left_out.push(format!(
+                    "route `{}`: OpenAPI has no method {method}",
+                    operation.name
+                ));
+                continue;
+            }
+            let key = (path.to_owned(), method.clone());
+            match self.taken.get(&key) {
+                None => {
+                    self.taken.insert(key, own.clone());
+                    free.push(method);
+                }
+                // The gateway would take the other one too.
+                Some(other) if other.hosts == own.hosts && other.headers == own.headers => {}
+                Some(other) => self.left_out.push(format!(
+                    "route `{}`: {method} {path} is described as route `{}` has it; a document has \
+                     no second answer for other hosts or headers",
+                    own.route, other.route
+                )),
+            }
+        }
+        free
+    }
+}

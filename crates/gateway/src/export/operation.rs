@@ -1,0 +1,349 @@
+//! One route as an operation.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::path::Shape;
+use super::{METHODS, Vendor, security, vendor};
+use crate::table::{Compose, Route, Table};
+
+/// A route of either kind.
+#[derive(Debug)]
+pub(super) struct Operation<'a> {
+    pub(super) name: &'a str,
+    pub(super) path: &'a str,
+    pub(super) hosts: &'a [String],
+    pub(super) methods: &'a [String],
+    pub(super) route: Option<&'a Route>,
+    compose: Option<&'a Compose>,
+}
+
+/// All of a table, those with fewer conditions first: where two are one operation, the document has
+/// the one that most requests meet. Of two with the same conditions, the first one that the gateway
+/// takes.
+pub(super) fn operations(table: &Table) -> Vec<Operation<'_>> {
+    let routes = table.routes.iter().map(|route| {
+        let route = route.get_ref();
+        Operation {
+            name: &route.name,
+            path: &route.path,
+            hosts: &route.hosts,
+            methods: &route.methods,
+            route: Some(route),
+            compose: None,
+        }
+    });
+    let composes = table.composes.iter().map(|compose| {
+        let compose = compose.get_ref();
+        Operation {
+            name: &compose.name,
+            path: &compose.path,
+            hosts: &compose.hosts,
+            methods: &[],
+            route: None,
+            compose: Some(compose),
+        }
+    });
+    let mut all: Vec<Operation<'_>> = routes.chain(composes).collect();
+    // Stable: the order of the file decides among equals.
+    all.sort_by_key(|one| {
+        let any = one.route.is_some() && one.methods.is_empty();
+        (one.headers().len(), !one.hosts.is_empty(), any)
+    });
+    all
+}
+
+impl Operation<'_> {
+    pub(super) fn headers(&self) -> BTreeMap<String, String> {
+        self.route
+            .map(|route| route.headers.clone())
+            .unwrap_or_default()
+    }
+
+    /// The methods that the document has for it.
+    pub(super) fn written_methods(&self, vendor: Vendor) -> Vec<String> {
+        if self.compose.is_some() {
+            return vec![String::from("GET")];
+        }
+        if !self.methods.is_empty() {
+            let mut methods = self.methods.to_vec();
+            methods.dedup();
+            return methods;
+        }
+        match vendor {
+            Vendor::Aws => vec![String::from("ANY")],
+            _ => METHODS.map(String::from).to_vec(),
+        }
+    }
+
+    /// Its upstreams, the one with the largest share first.
+    fn upstreams(&self) -> Vec<(&str, u32)> {
+        let Some(route) = self.route else {
+            return Vec::new();
+        };
+        let one = route.upstream.iter().map(|name| (name.as_str(), 1));
+        let several = route.upstreams.iter();
+        let several = several.map(|(name, share)| (name.as_str(), *share));
+        let mut all: Vec<_> = one.chain(several).collect();
+        all.sort_by_key(|(_, share)| std::cmp::Reverse(*share));
+        all
+    }
+
+    /// Where it leads to, as far as the table knows: the servers of its first upstream.
+    pub(super) fn addresses(&self, table: &Table) -> Vec<String> {
+        let Some((name, _)) = self.upstreams().first().copied() else {
+            return Vec::new();
+        };
+        let upstream = table.upstreams[name].get_ref();
+        upstream
+            .servers
+            .iter()
+            .chain(&upstream.dns)
+            .cloned()
+            .collect()
+    }
+
+    /// Why it is nothing that a vendor could do.
+    pub(super) fn not_for(&self, vendor: Vendor, table: &Table) -> Option<String> {
+        if !vendor.leads_each() || !self.addresses(table).is_empty() {
+            return None;
+        }
+        let what = match self.route {
+            None => "an answer that is put together has no upstream",
+            Some(route) if route.redirect.is_some() => "a redirect has no upstream",
+            Some(_) => "its upstream is in a file, and has no address in the table",
+        };
+        let name = vendor.name();
+        Some(format!("{what}, and {name} wants one for each operation"))
+    }
+
+    /// Tells what of it the document does not say, or a vendor does not do.
+    pub(super) fn line(&self, vendor: Vendor, shape: &Shape, table: &Table) -> Option<String> {
+        let mut ignored = match self.route {
+            Some(route) => vendor::ignored(vendor, route, shape, table),
+            None => Vec::new(),
+        };
+        let described = vendor.has_one_backend();
+        if described && self.compose.is_some() {
+            ignored.push(String::from("that the answer is put together"));
+        }
+        if described && self.route.is_some_and(|route| route.redirect.is_some()) {
+            ignored.push(String::from("`redirect` (the response is described only)"));
+        }
+        let upstreams = self.upstreams();
+        if let [(first, _), _, ..] = upstreams.as_slice() {
+            ignored.push(format!("shares of `upstreams` (all goes to `{first}`)"));
+        }
+        let servers = self.addresses(table).len();
+        if servers > 1 && (described || vendor == Vendor::Aws) {
+            ignored.push(format!("{} of {servers} `servers`", servers - 1));
+        }
+        if !upstreams.is_empty() && servers == 0 {
+            ignored.push(String::from(
+                "the address of its upstream, which is in a file",
+            ));
+        }
+        if ignored.is_empty() {
+            return None;
+        }
+        let (route, name) = (self.name, vendor.name());
+        let ignored = ignored.join(", ");
+        Some(format!("route `{route}`: {name} does not do {ignored}"))
+    }
+
+    /// The operation of one method.
+    pub(super) fn value(
+        &self,
+        method: &str,
+        vendor: Vendor,
+        shape: &Shape,
+        renamed: &BTreeMap<String, String>,
+        table: &Table,
+    ) -> Value {
+        let id = format!("{}-{}", self.name, method.to_ascii_lowercase());
+        let mut fields = Map::new();
+        let mut put = |name: &str, value: Value| {
+            fields.insert(name.to_owned(), value);
+        };
+        put("operationId", id.into());
+        put("summary", self.summary().into());
+        put("x-rialto-route", self.name.into());
+        put("parameters", self.parameters(shape));
+        put("responses", self.responses());
+        if !self.hosts.is_empty() {
+            put("x-rialto-hosts", json!(self.hosts));
+            if vendor == Vendor::Plain {
+                put(
+                    "servers",
+                    self.hosts.iter().map(|host| server(host)).collect(),
+                );
+            }
+        }
+        if let Some(compose) = self.compose {
+            let parts = compose.parts.iter().map(|(name, part)| (name, &part.get));
+            put("x-rialto-parts", json!(parts.collect::<BTreeMap<_, _>>()));
+        }
+        if let Some(route) = self.route {
+            for (name, value) in own(route) {
+                put(name, value);
+            }
+        }
+        let upstreams = self.upstreams();
+        if let (Some(route), Some((first, _))) = (self.route, upstreams.first()) {
+            let shares: BTreeMap<_, _> = upstreams.iter().copied().collect();
+            put("x-rialto-upstreams", json!(shares));
+            let addresses = self.addresses(table);
+            match (vendor, addresses.first()) {
+                (Vendor::Kong, Some(_)) => {
+                    let urls = addresses.iter().map(|url| json!({ "url": url }));
+                    put("servers", urls.collect());
+                    for (name, value) in vendor::kong(route, renamed, first, table) {
+                        put(name, value);
+                    }
+                }
+                (Vendor::Aws, Some(server)) => {
+                    let integration = vendor::aws(route, method, shape, renamed, server);
+                    put("x-amazon-apigateway-integration", integration);
+                }
+                _ => {}
+            }
+        }
+        Value::Object(fields)
+    }
+
+    fn summary(&self) -> String {
+        match (self.route, self.compose) {
+            (_, Some(compose)) => {
+                let parts: Vec<&str> = compose.parts.keys().map(String::as_str).collect();
+                format!("One answer from {}.", parts.join(", "))
+            }
+            (Some(route), _) if route.redirect.is_some() => {
+                String::from("Sends the client elsewhere.")
+            }
+            _ => {
+                let names: Vec<&str> = self.upstreams().iter().map(|(name, _)| *name).collect();
+                format!("Answered by {}.", names.join(", "))
+            }
+        }
+    }
+
+    fn parameters(&self, shape: &Shape) -> Value {
+        let mut all: Vec<Value> = Vec::new();
+        for name in &shape.names {
+            let mut parameter = json!({
+                "name": name,
+                "in": "path",
+                "required": true,
+                "schema": { "type": "string" },
+            });
+            if shape.greedy.as_ref() == Some(name) {
+                parameter["description"] = "The rest of the path, one segment or more.".into();
+            }
+            all.push(parameter);
+        }
+        // OpenAPI says that parameters of these names count for nothing.
+        let reserved = ["accept", "content-type", "authorization"];
+        for (name, value) in self.headers() {
+            if reserved.contains(&name.to_ascii_lowercase().as_str()) {
+                continue;
+            }
+            let schema = if value == "*" {
+                json!({ "type": "string" })
+            } else {
+                json!({ "type": "string", "enum": [value] })
+            };
+            all.push(json!({ "name": name, "in": "header", "required": true, "schema": schema }));
+        }
+        Value::Array(all)
+    }
+
+    fn responses(&self) -> Value {
+        if let Some(compose) = self.compose {
+            let missing = json!({ "type": "array", "items": { "type": "string" } });
+            let parts = compose.parts.keys().map(|name| (name.clone(), json!({})));
+            let mut properties: Map<String, Value> = parts.collect();
+            properties.insert(String::from("missing"), missing);
+            let schema = json!({ "type": "object", "properties": properties });
+            return json!({
+                "200": {
+                    "description": "All parts; those that are missing are named.",
+                    "content": { "application/json": { "schema": schema } },
+                },
+                "default": { "description": "A problem." },
+            });
+        }
+        match self.route.and_then(|route| route.redirect.as_ref()) {
+            Some(redirect) => json!({
+                redirect.status.to_string(): {
+                    "description": format!("Goes on at {}", redirect.to),
+                    "headers": { "Location": { "schema": { "type": "string" } } },
+                },
+            }),
+            None => json!({ "default": { "description": "What the upstream answers." } }),
+        }
+    }
+}
+
+/// A host as a server of OpenAPI.
+fn server(host: &str) -> Value {
+    match host.strip_prefix("*.") {
+        Some(domain) => json!({
+            "url": format!("https://{{label}}.{domain}"),
+            "variables": { "label": { "default": "www" } },
+        }),
+        None => json!({ "url": format!("https://{host}") }),
+    }
+}
+
+/// What a route says that OpenAPI has no words for.
+fn own(route: &Route) -> Vec<(&'static str, Value)> {
+    let mut fields = Vec::new();
+    if let Some(rewrite) = &route.rewrite {
+        fields.push(("x-rialto-rewrite", json!(rewrite)));
+    }
+    if let Some(redirect) = &route.redirect {
+        fields.push(("x-rialto-redirect", json!(redirect.to)));
+    }
+    if let Some(deadline) = route.deadline {
+        fields.push(("x-rialto-deadline", json!(format!("{deadline:?}"))));
+    }
+    if !route.limits.is_empty() {
+        let limits = route.limits.iter().map(|limit| {
+            let (count, window) = (limit.rate.count, limit.rate.window);
+            json!({
+                "name": limit.name,
+                "rate": format!("{count}/{window:?}"),
+                "per": limit.per.0.iter().map(part).collect::<Vec<_>>(),
+            })
+        });
+        fields.push(("x-rialto-limits", limits.collect()));
+    }
+    if let Some(cache) = &route.cache {
+        let value = json!({
+            "zone": cache.zone,
+            "stale_while_revalidate": format!("{:?}", cache.stale_while_revalidate),
+            "stale_if_error": format!("{:?}", cache.stale_if_error),
+        });
+        fields.push(("x-rialto-cache", value));
+    }
+    if let Some(auth) = &route.auth {
+        fields.push(("security", security::requirements(auth)));
+        if let Some(wanted) = security::wanted(auth) {
+            fields.push(("x-rialto-auth", wanted));
+        }
+    }
+    fields
+}
+
+fn part(part: &crate::limit::settings::Part) -> String {
+    use crate::limit::settings::Part;
+    match part {
+        Part::Address => String::from("address"),
+        Part::Customer => String::from("customer"),
+        Part::ApiKey => String::from("api_key"),
+        Part::Route => String::from("route"),
+        Part::Header(name) => format!("header:{name}"),
+        Part::Claim(name) => format!("claim:{name}"),
+    }
+}
