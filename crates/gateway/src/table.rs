@@ -15,6 +15,7 @@
 
 mod check;
 mod identity;
+mod sending;
 mod units;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ use toml::Spanned;
 
 pub(crate) use self::check::{all_conditions, server, target};
 pub(crate) use self::identity::{Auth, Away, Forwarded, Introspection, Issuer, Keys, Named};
+pub(crate) use self::sending::{Concurrency, PerServer};
 use self::units::Percent;
 pub(crate) use self::units::Size;
 use crate::cache::CacheSettings;
@@ -200,8 +202,8 @@ pub(crate) struct Upstream {
     #[serde(default = "idle")]
     pub(crate) idle: usize,
     /// Requests that may be on their way at once; more are refused with 503.
-    #[serde(default = "requests")]
-    pub(crate) concurrency: u32,
+    #[serde(default, deserialize_with = "sending::concurrency")]
+    pub(crate) concurrency: Concurrency,
     /// Asks each server how it is.
     #[serde(default)]
     pub(crate) health: Option<Health>,
@@ -287,9 +289,6 @@ const fn permanent() -> u16 {
 }
 const fn idle() -> usize {
     128
-}
-const fn requests() -> u32 {
-    10_000
 }
 const fn one_second() -> Duration {
     Duration::from_secs(1)

@@ -224,6 +224,8 @@ pub mod codes {
         DEADLINE = "server.deadline_exceeded",
         /// A server behind the gateway broke off, or answered what cannot be read.
         BAD_UPSTREAM = "gateway.bad_upstream",
+        /// The servers behind the gateway have as much to do as they may have.
+        UPSTREAM_OVERLOADED = "gateway.upstream_overloaded",
         /// The path can be read in more than one way.
         BAD_PATH = "gateway.bad_path",
         /// A part that the answer needs is away.

@@ -100,8 +100,9 @@ pub struct CacheLabels {
 pub struct UpstreamLabels {
     /// Which, by its name in the table of routes.
     pub upstream: String,
-    /// `answered`, `failed`, `late`, `repeated` (sent again), `refused` (nobody was asked) or
-    /// `ejected` (a server was left out for a while).
+    /// `answered`, `failed`, `late`, `repeated` (sent again), `hedged` (sent to a second server as
+    /// well), `hedge_won` (which answered first), `refused` (no server was well), `overloaded` (no
+    /// server had room) or `ejected` (a server was left out for a while).
     pub outcome: &'static str,
 }
 
@@ -180,6 +181,8 @@ pub struct Metrics {
     pub upstream: Family<UpstreamLabels, Counter>,
     /// Servers of upstreams that may be asked now.
     pub upstream_usable: Family<ServersLabels, Gauge>,
+    /// Requests that may be on their way to the servers of an upstream at once.
+    pub upstream_room: Family<ServersLabels, Gauge>,
     /// Look-ups by cache and outcome.
     pub cache: Family<CacheLabels, Counter>,
     /// What the rules of the gateway decide.
@@ -222,6 +225,7 @@ impl Metrics {
             peer_ejections: Family::default(),
             upstream: Family::default(),
             upstream_usable: Family::default(),
+            upstream_room: Family::default(),
             cache: Family::default(),
             limits: Family::default(),
             redis_commands: Family::default(),
@@ -367,6 +371,11 @@ impl Metrics {
             "upstream_usable_servers",
             "Servers of upstreams that may be asked",
             self.upstream_usable.clone(),
+        );
+        r.register(
+            "upstream_room",
+            "Requests that may be on their way to the servers of an upstream at once",
+            self.upstream_room.clone(),
         );
     }
 

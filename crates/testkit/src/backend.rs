@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use wire::server::{self, Connection, Protocol, Settings};
 use wire::{Body, Stream};
@@ -31,7 +32,7 @@ struct State {
     name: String,
     status: AtomicU16,
     requests: AtomicUsize,
-    silent: AtomicBool,
+    silent: watch::Sender<bool>,
     headers: Mutex<Vec<(http::HeaderName, http::HeaderValue)>>,
 }
 
@@ -50,7 +51,7 @@ impl Backend {
                 name: name.to_owned(),
                 status: AtomicU16::new(200),
                 requests: AtomicUsize::new(0),
-                silent: AtomicBool::new(false),
+                silent: watch::Sender::new(false),
                 headers: Mutex::default(),
             }),
             drain: CancellationToken::new(),
@@ -101,7 +102,12 @@ impl Backend {
 
     /// From now on there are no answers.
     pub fn falls_silent(&self) {
-        self.state.silent.store(true, Ordering::SeqCst);
+        self.state.silent.send_replace(true);
+    }
+
+    /// Requests are answered again, those that wait too.
+    pub fn speaks_again(&self) {
+        self.state.silent.send_replace(false);
     }
 
     /// How many requests it has had.
@@ -137,9 +143,11 @@ async fn serve(stream: TcpStream, peer: SocketAddr, state: Arc<State>, drain: Ca
 
 async fn answer(state: Arc<State>, request: Request<Body>) -> Result<Response<Body>, Infallible> {
     state.requests.fetch_add(1, Ordering::SeqCst);
-    if state.silent.load(Ordering::SeqCst) {
-        return std::future::pending().await;
-    }
+    let mut silent = state.silent.subscribe();
+    silent
+        .wait_for(|silent| !silent)
+        .await
+        .expect("the state is there");
     let (parts, body) = request.into_parts();
     let body = body
         .collect()

@@ -48,9 +48,19 @@ impl Concurrency {
         self.inside.load(Ordering::Relaxed)
     }
 
+    /// The present limit.
+    pub fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is a place.
+    pub fn is_free(&self) -> bool {
+        self.inside() < self.limit()
+    }
+
     /// A place, if there is one.
     pub fn enter(self: &Arc<Self>) -> Option<Place> {
-        let limit = self.limit.load(Ordering::Relaxed);
+        let limit = self.limit();
         let free = |inside| (inside < limit).then_some(inside + 1);
         let entered = self
             .inside
@@ -209,7 +219,12 @@ impl Adaptive {
 
     /// The present limit, for a metric.
     pub fn limit(&self) -> usize {
-        self.places.limit.load(Ordering::Relaxed)
+        self.places.limit()
+    }
+
+    /// Whether there is a place.
+    pub fn is_free(&self) -> bool {
+        self.places.is_free()
     }
 
     /// A place at the upstream, if there is one.

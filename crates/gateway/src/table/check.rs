@@ -209,9 +209,8 @@ fn upstream_problems(upstream: &Upstream, wrong: &mut impl FnMut(String)) {
             "`dns` finds addresses, which have no certificates: name https servers in `servers`",
         ));
     }
-    if upstream.concurrency == 0 {
-        wrong(String::from("`concurrency` of 0 would refuse everything"));
-    }
+    let faults = upstream.concurrency.faults();
+    faults.into_iter().map(String::from).for_each(&mut *wrong);
     let health = upstream.health.as_ref();
     if health
         .is_some_and(|health| health.path.parse::<Uri>().is_err() || !health.path.starts_with('/'))

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use super::room::Guest;
 use super::{Member, Upstream};
 
 /// Over how many microseconds a latency is forgotten.
@@ -67,11 +68,26 @@ impl Load {
     }
 }
 
+/// The right to send a request to a server.
+#[derive(Debug)]
+pub(super) struct Admission<'a> {
+    pub(super) index: usize,
+    pub(super) member: &'a Member,
+    pub(super) guest: Guest,
+}
+
 impl Upstream {
-    /// A server to ask, none that was `tried`; `None` if there is none that is well.
-    pub(super) fn choose(&self, members: &[Arc<Member>], tried: &[usize]) -> Option<usize> {
+    /// A server to ask, none that was `tried`; `None` if there is none that is well and has room.
+    pub(super) fn choose<'a>(
+        &self,
+        members: &'a [Arc<Member>],
+        tried: &[usize],
+    ) -> Option<Admission<'a>> {
         let now = self.now();
-        let usable = |index: &usize| !tried.contains(index) && members[*index].is_usable(now);
+        let usable = |index: &usize| {
+            let member = &members[*index];
+            !tried.contains(index) && member.is_usable(now) && member.room.is_free()
+        };
         let count = members.len();
         let chosen = match count {
             0 => None,
@@ -95,11 +111,20 @@ impl Upstream {
                     .or(Some(first))
             }
         };
-        let claim = |index: &usize| members[*index].claim(now, &self.definition);
-        // Two may want the one request that a server gets after its ejection.
+        let claim = |index: usize| {
+            let member = &*members[index];
+            let guest = member.room.enter(|| self.instant(now))?;
+            let claimed = member.claim(now, &self.definition);
+            claimed.then_some(Admission {
+                index,
+                member,
+                guest,
+            })
+        };
+        // Two may want the last place, or the one request that a server gets after its ejection.
         chosen
-            .filter(claim)
-            .or_else(|| (0..count).filter(usable).find(claim))
+            .and_then(claim)
+            .or_else(|| (0..count).filter(usable).find_map(claim))
     }
 
     /// Sixty-four bits by chance (SplitMix64 on a counter): good enough to spread, and nothing to

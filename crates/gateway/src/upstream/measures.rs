@@ -13,12 +13,15 @@ pub(super) struct Measures {
     late: Counter,
     pub(super) repeated: Counter,
     pub(super) refused: Counter,
+    pub(super) overloaded: Counter,
     pub(super) ejected: Counter,
     pub(super) usable: Gauge,
+    /// Of servers whose room is limited.
+    pub(super) room: Option<Gauge>,
 }
 
 impl Measures {
-    pub(super) fn new(upstream: &str, metrics: &Metrics) -> Self {
+    pub(super) fn new(upstream: &str, limited: bool, metrics: &Metrics) -> Self {
         let count = |outcome| {
             let labels = UpstreamLabels {
                 upstream: upstream.to_owned(),
@@ -35,8 +38,10 @@ impl Measures {
             late: count("late"),
             repeated: count("repeated"),
             refused: count("refused"),
+            overloaded: count("overloaded"),
             ejected: count("ejected"),
             usable: metrics.upstream_usable.get_or_create(&labels).clone(),
+            room: limited.then(|| metrics.upstream_room.get_or_create(&labels).clone()),
         }
     }
 

@@ -10,6 +10,7 @@ use wire::client::{Pool, Settings};
 use super::balance::Load;
 use super::connect::Dial;
 use super::field;
+use super::room::Room;
 use super::standing::Standing;
 use crate::table::{self, Health};
 
@@ -24,6 +25,7 @@ pub(super) struct Member {
     /// For checks, which run on no worker.
     pub(super) probes: Pool,
     pub(super) probing: AtomicBool,
+    pub(super) room: Room,
     load: Load,
     standing: Mutex<Standing>,
     /// Whether the standing is such that nobody needs to look at it.
@@ -39,6 +41,8 @@ pub(crate) struct MemberState {
     /// Whether it is left out because it has failed.
     pub(crate) ejected: bool,
     pub(crate) in_flight: u32,
+    /// How many that may be, if there is a limit.
+    pub(crate) limit: Option<usize>,
     /// The moving average, in microseconds.
     pub(crate) latency_us: u64,
     pub(crate) idle_connections: usize,
@@ -76,6 +80,7 @@ impl Member {
             pools: (0..workers.max(1)).map(|_| pool()).collect(),
             probes: pool(),
             probing: AtomicBool::new(false),
+            room: Room::new(&definition.concurrency.per_server()),
             load: Load::default(),
             standing: Mutex::new(Standing::new(now)),
             plain: AtomicBool::new(true),
@@ -165,6 +170,7 @@ impl Member {
             healthy: standing.is_well(),
             ejected: standing.is_well() && !standing.is_usable(now),
             in_flight: self.load.in_flight(),
+            limit: self.room.limit(),
             latency_us: self.load.latency(),
             idle_connections: self.pools.iter().map(Pool::idle).sum(),
         }

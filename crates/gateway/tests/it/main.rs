@@ -2,6 +2,7 @@
 
 mod bridge;
 mod compose;
+mod crowded;
 mod identity;
 mod policies;
 mod reload;

@@ -5,7 +5,7 @@ use testkit::Backend;
 
 use crate::bridge::Bridge;
 
-fn table(servers: &[&Backend], more: &str) -> String {
+pub(crate) fn table(servers: &[&Backend], more: &str) -> String {
     let urls: Vec<String> = servers
         .iter()
         .map(|server| format!("{:?}", server.url()))
@@ -24,13 +24,25 @@ fn table(servers: &[&Backend], more: &str) -> String {
     )
 }
 
-async fn state(bridge: &Bridge, server: &Backend) -> Value {
+pub(crate) async fn state(bridge: &Bridge, server: &Backend) -> Value {
     let all = bridge.admin().get("/gateway/upstreams").await.expect(200);
     let servers = all["all"].as_array().expect("servers").clone();
     let mine = servers
         .into_iter()
         .find(|known| known["url"] == server.url());
     mine.expect("the server")
+}
+
+/// How often the metrics say that a try of the upstream has ended like that.
+pub(crate) async fn told(bridge: &Bridge, outcome: &str) -> usize {
+    let metrics = bridge.admin().get("/metrics").await;
+    let metrics = String::from_utf8_lossy(&metrics.bytes).into_owned();
+    let labels = format!("{{upstream=\"all\",outcome=\"{outcome}\"}} ");
+    let line = metrics.lines().find(|line| line.contains(&labels));
+    let count = line.and_then(|line| line.rsplit(' ').next());
+    count
+        .and_then(|count| count.parse().ok())
+        .expect("a counter")
 }
 
 #[tokio::test]
@@ -114,21 +126,10 @@ async fn a_server_that_fails_is_left_out_and_comes_back() {
         }
     }
     assert_eq!(state(&bridge, &a).await["ejected"], false);
-    let metrics = bridge.admin().get("/metrics").await;
-    let metrics = String::from_utf8_lossy(&metrics.bytes).into_owned();
-    let told = |outcome: &str| {
-        let labels = format!("{{upstream=\"all\",outcome=\"{outcome}\"}} ");
-        let line = metrics.lines().find(|line| line.contains(&labels));
-        let count = line.and_then(|line| line.rsplit(' ').next());
-        count
-            .and_then(|count| count.parse::<usize>().ok())
-            .expect("a counter")
-    };
-    assert_eq!(
-        told("answered") + told("failed"),
-        a.requests() + b.requests()
-    );
-    assert!(told("ejected") > 0 && told("repeated") > 0 && told("refused") == 0);
+    let tries = told(&bridge, "answered").await + told(&bridge, "failed").await;
+    assert_eq!(tries, a.requests() + b.requests());
+    assert!(told(&bridge, "ejected").await > 0 && told(&bridge, "repeated").await > 0);
+    assert_eq!(told(&bridge, "refused").await, 0);
 }
 
 #[tokio::test]

@@ -1,0 +1,194 @@
+//! How a request gets to a server, and to another one if that fails.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use http::header::HOST;
+use http::request::Parts;
+use http::{HeaderName, Method, Response, StatusCode};
+use kernel::problem::codes;
+use kernel::{Kind, Problem};
+use tokio::time::Instant;
+use wire::Body;
+use wire::client::ExchangeError;
+
+use super::balance::Admission;
+use super::{Member, Outcome, Upstream};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// How a request may be sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sending {
+    /// By when its head must have been answered.
+    pub(crate) deadline: Instant,
+    /// How often it may be sent again.
+    pub(crate) retries: u8,
+    /// Whether the server sees the host that the client has asked for.
+    pub(crate) keep_host: bool,
+}
+
+impl Admission<'_> {
+    /// Addresses a request to the server.
+    pub(super) fn address(&self, parts: &mut Parts, sending: Sending) {
+        if !sending.keep_host {
+            parts.headers.insert(HOST, self.member.host.clone());
+        }
+    }
+}
+
+impl Upstream {
+    /// Sends a request to one of the servers, and returns the head of the answer.
+    pub(crate) async fn send(
+        &self,
+        parts: &mut Parts,
+        body: Body,
+        sending: Sending,
+    ) -> Result<Response<Body>, Problem> {
+        let _place = self.enter()?;
+        self.budget.earn();
+        let harmless = is_harmless(parts);
+        let members = self.members.load_full();
+        let mut body = Some(body);
+        let mut tried: Vec<usize> = Vec::new();
+        let mut failure = None;
+        loop {
+            let Some(server) = self.choose(&members, &tried) else {
+                return failure.unwrap_or_else(|| Err(self.refusal(&members, &tried)));
+            };
+            if failure.is_some() {
+                self.measures.repeated.inc();
+            }
+            server.address(parts, sending);
+            let may_repeat = tried.len() < usize::from(sending.retries);
+            let sent = body.take().unwrap_or_default();
+            let copy = if may_repeat { sent.try_clone() } else { None };
+            let exchange = self.exchange(&server, parts, sent, harmless, sending.deadline);
+            let (answer, repeatable) = self.judge(exchange.await, harmless);
+            let Some(copy) = copy.filter(|_| repeatable) else {
+                return answer;
+            };
+            if !self.budget.spend() {
+                return answer;
+            }
+            tried.push(server.index);
+            body = Some(copy);
+            failure = Some(answer);
+        }
+    }
+
+    /// One try with one server, counted and timed.
+    async fn exchange(
+        &self,
+        server: &Admission<'_>,
+        parts: &Parts,
+        body: Body,
+        harmless: bool,
+        deadline: Instant,
+    ) -> Result<Response<Body>, ExchangeError> {
+        let member = server.member;
+        let attempt = member.attempt(self.now());
+        let left = deadline.saturating_duration_since(Instant::now());
+        let result = member.pool().send(parts, body, left, harmless).await;
+        let outcome = match &result {
+            Ok(response) if is_gateway_failure(response.status()) => Outcome::Failed,
+            Ok(_) => Outcome::Answered,
+            // It is the client that broke off.
+            Err(ExchangeError::Request(_)) => Outcome::Unknown,
+            Err(_) => Outcome::Failed,
+        };
+        self.measures
+            .tried(outcome, matches!(result, Err(ExchangeError::Slow)));
+        let now = self.now();
+        server.guest.ended(&result, || self.instant(now));
+        if attempt.ended(outcome, now, &self.definition) {
+            self.measures.ejected.inc();
+        }
+        result
+    }
+
+    /// What to answer, and whether another server may be asked instead.
+    fn judge(
+        &self,
+        tried: Result<Response<Body>, ExchangeError>,
+        harmless: bool,
+    ) -> (Result<Response<Body>, Problem>, bool) {
+        match tried {
+            Ok(response) => {
+                let repeat = harmless && is_gateway_failure(response.status());
+                (Ok(response), repeat)
+            }
+            Err(ExchangeError::Slow) => {
+                let detail = format!("the upstream `{}` gave no answer in time", self.name);
+                let problem = Problem::new(Kind::DeadlineExceeded, codes::DEADLINE, detail);
+                (Err(problem), false)
+            }
+            Err(error) => {
+                let repeat = error.is_unseen() || harmless;
+                let repeat = repeat && !matches!(error, ExchangeError::Request(_));
+                let detail = format!("the upstream `{}` gave no answer: {error}", self.name);
+                let problem = match error {
+                    ExchangeError::Connect(_) => {
+                        Problem::unavailable(codes::UNAVAILABLE, detail, 1)
+                    }
+                    _ => Problem::new(Kind::BadGateway, codes::BAD_UPSTREAM, detail),
+                };
+                (Err(problem), repeat)
+            }
+        }
+    }
+
+    fn enter(&self) -> Result<Place<'_>, Problem> {
+        let place = Place(&self.in_flight);
+        if self.in_flight.fetch_add(1, Ordering::Relaxed) < self.definition.concurrency.total {
+            return Ok(place);
+        }
+        Err(self.overloaded())
+    }
+
+    fn overloaded(&self) -> Problem {
+        self.measures.overloaded.inc();
+        let detail = format!(
+            "the upstream `{}` has as much to do as it may have",
+            self.name
+        );
+        Problem::unavailable(codes::UPSTREAM_OVERLOADED, detail, 1)
+    }
+
+    /// Why nobody can be asked who was not tried.
+    fn refusal(&self, members: &[Arc<Member>], tried: &[usize]) -> Problem {
+        let now = self.now();
+        let mut untried = (0..members.len()).filter(|index| !tried.contains(index));
+        if untried.any(|index| members[index].is_usable(now)) {
+            return self.overloaded();
+        }
+        self.measures.refused.inc();
+        let detail = format!("no server of the upstream `{}` is well", self.name);
+        Problem::unavailable(codes::UNAVAILABLE, detail, 1)
+    }
+}
+
+struct Place<'a>(&'a AtomicU32);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Whether sending the request twice is no worse than sending it once.
+fn is_harmless(parts: &Parts) -> bool {
+    let idempotent = matches!(
+        parts.method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
+    );
+    idempotent || parts.headers.contains_key(IDEMPOTENCY_KEY)
+}
+
+/// Whether a status says that the server, or one behind it, is not up to it.
+fn is_gateway_failure(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
+    )
+}
