@@ -186,7 +186,7 @@ pub(crate) enum GatewayCommand {
     Explain(ExplainRequest),
     /// Write the routes of a table as an OpenAPI document; what it cannot say goes to standard error
     #[command(
-        after_help = "Examples:\n  rialto gateway export routes.toml > openapi.json\n  rialto gateway export routes.toml --for kong | deck file openapi2kong --spec -"
+        after_help = "Examples:\n  rialto gateway export routes.toml > openapi.json\n  rialto gateway export routes.toml --for kong > kong.json"
     )]
     Export {
         /// The table; the one of the configuration if left out
