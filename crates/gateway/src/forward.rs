@@ -31,6 +31,7 @@ pub(crate) struct Forward {
     forwarding: Forwarding,
     deadline: Duration,
     retries: u8,
+    hedge: Option<table::Hedge>,
 }
 
 impl Forward {
@@ -56,6 +57,7 @@ impl Forward {
             forwarding: around.forwarding,
             deadline: route.deadline.unwrap_or(around.longest).min(around.longest),
             retries: route.retries,
+            hedge: route.hedge,
         })
     }
 
@@ -110,6 +112,7 @@ impl Forward {
             deadline: Instant::now() + patience,
             retries: self.retries,
             keep_host: self.keep_host,
+            hedge: self.hedge,
         };
         match upstream.send(&mut parts, body, sending).await {
             Ok(mut response) => {

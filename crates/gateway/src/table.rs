@@ -29,7 +29,7 @@ use toml::Spanned;
 
 pub(crate) use self::check::{all_conditions, server, target};
 pub(crate) use self::identity::{Auth, Away, Forwarded, Introspection, Issuer, Keys, Named};
-pub(crate) use self::sending::{Concurrency, PerServer};
+pub(crate) use self::sending::{After, Concurrency, Hedge, PerServer};
 use self::units::Percent;
 pub(crate) use self::units::Size;
 use crate::cache::CacheSettings;
@@ -99,6 +99,9 @@ pub(crate) struct Route {
     /// How often a request is sent again; only what does no harm when repeated.
     #[serde(default = "one")]
     pub(crate) retries: u8,
+    /// Asks a second server when the first takes long.
+    #[serde(default)]
+    pub(crate) hedge: Option<Hedge>,
     /// Who may call; anybody without it.
     #[serde(default)]
     pub(crate) auth: Option<Auth>,

@@ -4,12 +4,14 @@
 mod balance;
 mod budget;
 mod connect;
+mod hedge;
 mod measures;
 mod member;
 mod probe;
 mod room;
 mod send;
 mod standing;
+mod usual;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,10 +25,12 @@ use tokio::time::Instant;
 use self::budget::Budget;
 use self::measures::Measures;
 use self::member::{Member, Outcome};
+use self::usual::Usual;
 use crate::snapshot::Surroundings;
 use crate::table::{self, PerServer};
 
 pub(crate) use self::connect::Dial;
+pub(crate) use self::hedge::is_idempotent;
 pub(crate) use self::member::MemberState;
 pub(crate) use self::send::Sending;
 
@@ -40,6 +44,8 @@ pub(crate) struct Upstream {
     dice: AtomicU64,
     in_flight: AtomicU32,
     budget: Budget,
+    /// How long answers to requests that may be hedged take.
+    usual: Usual,
     measures: Measures,
     started: Instant,
     refreshed: AtomicU64,
@@ -59,6 +65,7 @@ impl Upstream {
             dice: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
             budget: Budget::new(definition.retry_budget.0),
+            usual: Usual::default(),
             measures: Measures::new(name, limited, &around.metrics),
             started: Instant::now(),
             refreshed: AtomicU64::new(0),

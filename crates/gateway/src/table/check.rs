@@ -1,6 +1,7 @@
 //! What a table must be beyond its form.
 
 mod compose;
+mod hedge;
 mod identity;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -131,6 +132,7 @@ fn policies(route: &Route, wrong: &mut impl FnMut(String)) {
             .into_iter()
             .for_each(|fault| wrong(format!("cache: {fault}")));
     }
+    hedge::problems(route, wrong);
     if let Err(problem) = Rules::new(&route.limits, &Metrics::new()) {
         wrong(format!("limit: {problem}"));
     }

@@ -1,6 +1,7 @@
-//! How many requests an upstream gets at once.
+//! How many requests an upstream gets at once, and when a second server is asked as well.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
@@ -105,6 +106,34 @@ pub(super) fn concurrency<'de, D: Deserializer<'de>>(from: D) -> Result<Concurre
     }
 
     from.deserialize_any(Form)
+}
+
+/// `[gateway.route.hedge]`: asks a second server when the first takes long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Hedge {
+    /// How long it may take before that.
+    pub(crate) after: After,
+}
+
+/// How long a first server is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum After {
+    Fixed(Duration),
+    /// As long as 19 of 20 answers of the upstream take at most.
+    P95,
+}
+
+impl<'de> Deserialize<'de> for After {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        if text == "p95" {
+            return Ok(Self::P95);
+        }
+        platform::config::duration(&text)
+            .map(Self::Fixed)
+            .ok_or_else(|| D::Error::custom("expected a duration such as \"50ms\", or \"p95\""))
+    }
 }
 
 #[cfg(test)]

@@ -147,6 +147,13 @@ impl Member {
         }
     }
 
+    /// It has taken `elapsed` and had not answered yet.
+    pub(super) fn outrun(&self, elapsed: u64, now: u64) {
+        if elapsed > self.load.latency() {
+            self.load.observe(elapsed, now);
+        }
+    }
+
     /// It belongs to the upstream no more: connections that nobody uses are closed.
     pub(super) fn leave(&self) {
         self.pools

@@ -93,6 +93,13 @@ impl Guest {
             Err(_) => {}
         }
     }
+
+    /// Another server was faster: this one takes at least as long as it has taken by now.
+    pub(super) fn outrun(&self, now: impl FnOnce() -> Instant) {
+        if let Self::Adaptive(visit) = self {
+            visit.answered(now());
+        }
+    }
 }
 
 #[cfg(test)]

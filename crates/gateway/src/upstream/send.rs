@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use http::header::HOST;
 use http::request::Parts;
-use http::{HeaderName, Method, Response, StatusCode};
+use http::{HeaderName, Response, StatusCode};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
 use tokio::time::Instant;
@@ -13,7 +13,9 @@ use wire::Body;
 use wire::client::ExchangeError;
 
 use super::balance::Admission;
+use super::hedge::{is_idempotent, may_be_hedged};
 use super::{Member, Outcome, Upstream};
+use crate::table::Hedge;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -26,6 +28,8 @@ pub(crate) struct Sending {
     pub(crate) retries: u8,
     /// Whether the server sees the host that the client has asked for.
     pub(crate) keep_host: bool,
+    /// When a second server is asked as well.
+    pub(crate) hedge: Option<Hedge>,
 }
 
 impl Admission<'_> {
@@ -63,22 +67,34 @@ impl Upstream {
             let may_repeat = tried.len() < usize::from(sending.retries);
             let sent = body.take().unwrap_or_default();
             let copy = if may_repeat { sent.try_clone() } else { None };
-            let exchange = self.exchange(&server, parts, sent, harmless, sending.deadline);
-            let (answer, repeatable) = self.judge(exchange.await, harmless);
+            let hedge = sending
+                .hedge
+                .filter(|_| tried.is_empty() && may_be_hedged(parts, &sent));
+            let (result, second) = match hedge {
+                // Boxed: what is not hedged does not carry it around.
+                Some(hedge) => {
+                    Box::pin(self.hedged(&members, &server, parts, hedge, sending)).await
+                }
+                None => {
+                    let exchange = self.exchange(&server, parts, sent, harmless, sending.deadline);
+                    (exchange.await, None)
+                }
+            };
+            let (answer, repeatable) = self.judge(result, harmless);
             let Some(copy) = copy.filter(|_| repeatable) else {
                 return answer;
             };
-            if !self.budget.spend() {
+            tried.extend([server.index].into_iter().chain(second));
+            if tried.len() > usize::from(sending.retries) || !self.budget.spend() {
                 return answer;
             }
-            tried.push(server.index);
             body = Some(copy);
             failure = Some(answer);
         }
     }
 
     /// One try with one server, counted and timed.
-    async fn exchange(
+    pub(super) async fn exchange(
         &self,
         server: &Admission<'_>,
         parts: &Parts,
@@ -178,15 +194,11 @@ impl Drop for Place<'_> {
 
 /// Whether sending the request twice is no worse than sending it once.
 fn is_harmless(parts: &Parts) -> bool {
-    let idempotent = matches!(
-        parts.method,
-        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
-    );
-    idempotent || parts.headers.contains_key(IDEMPOTENCY_KEY)
+    is_idempotent(&parts.method) || parts.headers.contains_key(IDEMPOTENCY_KEY)
 }
 
 /// Whether a status says that the server, or one behind it, is not up to it.
-fn is_gateway_failure(status: StatusCode) -> bool {
+pub(super) fn is_gateway_failure(status: StatusCode) -> bool {
     matches!(
         status,
         StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT

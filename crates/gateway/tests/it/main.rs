@@ -3,6 +3,7 @@
 mod bridge;
 mod compose;
 mod crowded;
+mod hedge;
 mod identity;
 mod policies;
 mod reload;
