@@ -73,9 +73,14 @@ async fn a_server_that_says_it_is_too_much_gets_less() {
     let bridge = Bridge::open(&table(&[&a], more)).await;
     assert_eq!(state(&bridge, &a).await["limit"], 2);
     a.answers_with(429);
-    while state(&bridge, &a).await["limit"] == 2 {
-        bridge.client().get("/all/x").await.expect(429);
-    }
+    let falls = async {
+        while state(&bridge, &a).await["limit"] == 2 {
+            bridge.client().get("/all/x").await.expect(429);
+        }
+    };
+    let patience = std::time::Duration::from_secs(20);
+    let fallen = tokio::time::timeout(patience, falls).await;
+    fallen.expect("a window is over in a tenth of a second");
     a.answers_with(200);
     a.falls_silent();
     let first = ask(&bridge, &[&a]).await;
