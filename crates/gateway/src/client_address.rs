@@ -50,7 +50,7 @@ pub enum Forwarding {
 
 /// The scheme that the client has used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scheme {
+pub(crate) enum Scheme {
     /// In the clear.
     Http,
     /// Encrypted.
@@ -59,7 +59,7 @@ pub enum Scheme {
 
 impl Scheme {
     /// As it is written.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
             Self::Https => "https",
@@ -69,7 +69,7 @@ impl Scheme {
 
 /// Where a request comes from, as far as it can be believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// The client: the nearest hop that is not trusted, or the last that is known.
     pub client: IpAddr,
     /// The trusted hops between the client and here, the nearest one last; empty if the client is
@@ -85,10 +85,10 @@ pub struct Origin {
 /// open hides what the proxy has written behind it, and would be taken for the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the field Forwarded is malformed (RFC 7239, section 4)")]
-pub struct Unreadable;
+pub(crate) struct Unreadable;
 
 /// Takes all that tells of hops out of `headers`, and finds out where the request comes from.
-pub fn take(
+pub(crate) fn take(
     headers: &mut HeaderMap,
     uri: &Uri,
     connection: &Connection,
@@ -174,7 +174,7 @@ impl Origin {
 
 /// Tells the service behind where the request comes from: the client and the hops that are
 /// believed, and nothing that is not. `headers` must have come through [`take`].
-pub fn announce(headers: &mut HeaderMap, origin: &Origin, forwarding: Forwarding) {
+pub(crate) fn announce(headers: &mut HeaderMap, origin: &Origin, forwarding: Forwarding) {
     let mut text = String::with_capacity(64);
     let hops = std::iter::once(&origin.client).chain(&origin.via);
     match forwarding {

@@ -1,6 +1,6 @@
 //! Who calls, for routes of the table that want to know.
 //!
-//! A route has one [`AuthLayer`]. It looks for what the request presents, has it verified by the
+//! A route has one [`Guard`]. It looks for what the request presents, has it verified by the
 //! one source that it belongs to (an [`issuer`] by the claim `iss`, an [`introspection`], a
 //! file of [`keys`]), checks what the route [wants](access), [tells](tell) the upstream, and leaves
 //! the [`Identity`] in the request's extensions for what comes after.
@@ -12,11 +12,11 @@
 
 mod access;
 mod fetch;
+mod guard;
 mod introspection;
 mod issuer;
 mod jwks;
 mod keys;
-mod layer;
 mod presented;
 mod refusal;
 mod revoked;
@@ -31,8 +31,8 @@ use std::sync::Arc;
 use kernel::Timestamp;
 use serde_json::{Map, Value};
 
+pub(crate) use self::guard::Guard;
 pub(crate) use self::keys::read as read_keys;
-pub(crate) use self::layer::AuthLayer;
 pub use self::revoked::{Full, Revocation, Revocations};
 pub(crate) use self::secret::{client as client_secret, shared as read_secret};
 pub(crate) use self::sources::{Identities, Shared};

@@ -13,7 +13,7 @@
 //!    [`Guard`](platform::http::route::Guard), then the service or the [`proxy`].
 
 pub mod cache;
-pub mod client_address;
+mod client_address;
 mod compose;
 mod config;
 mod dispatch;
@@ -25,7 +25,7 @@ pub mod export;
 mod forward;
 mod hop;
 pub mod identity;
-pub mod limit;
+mod limit;
 mod live;
 mod path;
 mod proxy;

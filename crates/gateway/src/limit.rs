@@ -4,17 +4,15 @@
 //! refuses it, from none. The [`gcra`] decides, the same in the counters of one process
 //! ([`local`]) and in those of all instances ([`shared`]); the [`LimitLayer`] asks and answers.
 //! How many **at once**: [`concurrency`], by a fixed limit or one that finds itself ([`adaptive`]).
-//! How **large**: [`body`].
 
-pub mod adaptive;
-pub mod body;
-pub mod concurrency;
+pub(crate) mod adaptive;
+pub(crate) mod concurrency;
 mod gcra;
 mod key;
 mod layer;
 mod local;
 mod rule;
-pub mod settings;
+pub(crate) mod settings;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -32,11 +30,11 @@ use platform::metrics::Metrics;
 use platform::redis::{Redis, RedisSettings};
 use prometheus_client::metrics::counter::Counter;
 
-pub use self::layer::{LimitLayer, Limited};
+pub(crate) use self::layer::{LimitLayer, Limited};
 use self::local::Local;
 use self::rule::Ask;
-pub use self::rule::Rules;
-pub use self::settings::LimitSettings;
+pub(crate) use self::rule::Rules;
+pub(crate) use self::settings::LimitSettings;
 use self::settings::WhenAway;
 use self::shared::Shared;
 
@@ -47,7 +45,7 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 /// Where requests are counted. It outlives the configuration: rules of the same name go on where
 /// they were. Cheap to clone.
 #[derive(Clone)]
-pub struct Counters(Arc<Engines>);
+pub(crate) struct Counters(Arc<Engines>);
 
 struct Engines {
     /// Counts always, or while Redis is away.
@@ -59,7 +57,7 @@ struct Engines {
 
 /// What the rules say to a request.
 #[derive(Debug)]
-pub struct Decision {
+pub(crate) struct Decision {
     rules: Rules,
     /// What was asked, and what was used before.
     asks: Vec<Ask>,
@@ -76,7 +74,12 @@ enum Verdict {
 
 impl Counters {
     /// Counters of this process, or of all instances in Redis, which may take `timeout`.
-    pub fn new(url: &CacheUrl, timeout: Duration, sources: Sources, metrics: &Metrics) -> Self {
+    pub(crate) fn new(
+        url: &CacheUrl,
+        timeout: Duration,
+        sources: Sources,
+        metrics: &Metrics,
+    ) -> Self {
         let shared = match url {
             CacheUrl::Memory => None,
             CacheUrl::Redis(url) => {
@@ -97,7 +100,7 @@ impl Counters {
     }
 
     /// Lets a request on `route` take from all `rules`, or from none.
-    pub async fn take(&self, rules: &Rules, request: &Parts, route: &str) -> Decision {
+    pub(crate) async fn take(&self, rules: &Rules, request: &Parts, route: &str) -> Decision {
         let asks = rules.asks(request, route);
         self.decide(rules, asks, None).await
     }
@@ -174,7 +177,7 @@ fn count(rules: &Rules, asks: &[Ask], verdict: Verdict) {
 
 impl Decision {
     /// Why the request is refused, if it is.
-    pub fn refusal(&self) -> Option<Problem> {
+    pub(crate) fn refusal(&self) -> Option<Problem> {
         match self.verdict {
             Verdict::Passes => None,
             Verdict::Closed => {
@@ -198,7 +201,7 @@ impl Decision {
     }
 
     /// Tells the client where it stands with each rule that can refuse it.
-    pub fn describe(&self, headers: &mut HeaderMap) {
+    pub(crate) fn describe(&self, headers: &mut HeaderMap) {
         let mut items = String::with_capacity(self.asks.len() * 64);
         let mut number = itoa::Buffer::new();
         for ask in self.asks.iter().filter(|ask| !ask.shadow) {

@@ -19,7 +19,7 @@ use crate::cache::HttpCache;
 use crate::client_address::Forwarding;
 use crate::compose::{Ask, Compose};
 use crate::forward::Forward;
-use crate::identity::{AuthLayer, Identities, Shared};
+use crate::identity::{Guard, Identities, Shared};
 use crate::limit::{Counters, LimitLayer, Rules};
 use crate::redirect::Redirect;
 use crate::router::{Found, Router};
@@ -84,7 +84,7 @@ pub(crate) struct Route {
     pub(crate) template: String,
     pub(crate) target: Target,
     /// Who may call.
-    auth: Option<AuthLayer>,
+    auth: Option<Guard>,
     metrics: RouteMetrics,
 }
 
@@ -122,7 +122,7 @@ impl Snapshot {
                 name: name.to_owned(),
                 template: path.to_owned(),
                 target: target.expect("the table was checked"),
-                auth: auth.map(|auth| AuthLayer::new(auth, &identities)),
+                auth: auth.map(|auth| Guard::new(auth, &identities)),
                 metrics: RouteMetrics::new(labels, &around.metrics),
             })
         };

@@ -20,7 +20,7 @@ use serde::Deserialize;
 /// Within which bounds a limit finds itself.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case", default)]
-pub struct AdaptiveSettings {
+pub(crate) struct AdaptiveSettings {
     /// Where it begins.
     pub initial: u32,
     /// Never lower; at least 1.
@@ -47,7 +47,7 @@ impl Default for AdaptiveSettings {
 
 /// What was seen in a window of time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Window {
+pub(crate) struct Window {
     /// Requests that were answered.
     pub answered: u64,
     /// The time that they took together, in microseconds.
@@ -60,7 +60,7 @@ pub struct Window {
 
 impl Window {
     /// One more request.
-    pub fn add(&mut self, took: Duration, dropped: bool, at_once: u32) {
+    pub(crate) fn add(&mut self, took: Duration, dropped: bool, at_once: u32) {
         self.at_once = self.at_once.max(at_once);
         if dropped {
             self.dropped = self.dropped.saturating_add(1);
@@ -72,7 +72,7 @@ impl Window {
     }
 
     /// Whether it tells anything.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.answered == 0 && self.dropped == 0
     }
 
@@ -83,7 +83,7 @@ impl Window {
 
 /// Finds the limit.
 #[derive(Debug, Clone)]
-pub struct Controller {
+pub(crate) struct Controller {
     settings: AdaptiveSettings,
     /// In thousandths.
     limit: u64,
@@ -108,7 +108,7 @@ const PART: u64 = 3;
 
 impl Controller {
     /// A limit that begins where the settings say.
-    pub fn new(settings: AdaptiveSettings) -> Self {
+    pub(crate) fn new(settings: AdaptiveSettings) -> Self {
         let mut controller = Self {
             limit: 0,
             unqueued: None,
@@ -120,7 +120,7 @@ impl Controller {
     }
 
     /// How many requests may be there at once.
-    pub fn limit(&self) -> u32 {
+    pub(crate) fn limit(&self) -> u32 {
         let limit = match self.phase {
             Phase::Follows(_) => self.limit,
             Phase::Drains | Phase::Measures => self.limit / PART,
@@ -131,7 +131,7 @@ impl Controller {
 
     /// Learns from a window that has ended. Windows should be long enough for some tens of
     /// answers; an empty one changes nothing.
-    pub fn observe(&mut self, window: &Window) {
+    pub(crate) fn observe(&mut self, window: &Window) {
         if window.is_empty() {
             return;
         }

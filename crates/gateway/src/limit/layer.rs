@@ -14,7 +14,7 @@ use super::{Counters, Rules};
 
 /// Counts requests, refuses what is too much, and tells clients where they stand.
 #[derive(Debug, Clone)]
-pub struct LimitLayer {
+pub(crate) struct LimitLayer {
     counters: Counters,
     rules: Rules,
     route: Arc<str>,
@@ -22,7 +22,7 @@ pub struct LimitLayer {
 
 impl LimitLayer {
     /// The `rules` of `route`, counted by `counters`.
-    pub fn new(counters: Counters, rules: Rules, route: impl Into<Arc<str>>) -> Self {
+    pub(crate) fn new(counters: Counters, rules: Rules, route: impl Into<Arc<str>>) -> Self {
         Self {
             counters,
             rules,
@@ -44,7 +44,7 @@ impl<S> Layer<S> for LimitLayer {
 
 /// A service within limits.
 #[derive(Debug, Clone)]
-pub struct Limited<S> {
+pub(crate) struct Limited<S> {
     layer: LimitLayer,
     inner: S,
 }

@@ -20,7 +20,7 @@ const NAME: usize = 64;
 
 /// The rules of a route or of several, checked. Cheap to clone.
 #[derive(Clone)]
-pub struct Rules(Arc<Inner>);
+pub(crate) struct Rules(Arc<Inner>);
 
 struct Inner {
     rules: Vec<Rule>,
@@ -81,7 +81,7 @@ impl Ask {
 
 impl Rules {
     /// Checks `settings`; tells the first thing that is wrong with which rule.
-    pub fn new<'a>(
+    pub(crate) fn new<'a>(
         settings: impl IntoIterator<Item = &'a LimitSettings>,
         metrics: &Metrics,
     ) -> Result<Self, String> {
@@ -110,7 +110,7 @@ impl Rules {
     }
 
     /// Whether there is nothing to decide.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.rules.is_empty()
     }
 

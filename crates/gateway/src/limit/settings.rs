@@ -13,7 +13,7 @@ use super::Rules;
 /// One rule: `[[limit]]`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
-pub struct LimitSettings {
+pub(crate) struct LimitSettings {
     /// Names it in headers, metrics and counters: rules of the same name count together.
     pub name: String,
     /// Whose requests count together.
@@ -36,7 +36,7 @@ pub struct LimitSettings {
 
 impl LimitSettings {
     /// Tells what is wrong with the rule, if it cannot be kept.
-    pub fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         Rules::new([self], &Metrics::new()).map(drop)
     }
 }
@@ -44,7 +44,7 @@ impl LimitSettings {
 /// `COUNT/TIME`, such as `100/1m`, `10/s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Rate {
+pub(crate) struct Rate {
     /// So many.
     pub count: u32,
     /// In this time.
@@ -84,11 +84,11 @@ impl TryFrom<String> for Rate {
 /// nobody has no customer, is none of the rule's.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "OneOrMany<String>")]
-pub struct Per(pub Vec<Part>);
+pub(crate) struct Per(pub Vec<Part>);
 
 /// What requests can have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
+pub(crate) enum Part {
     /// `address`: the client's; of IPv6 the network of 64 bits, which one client has as a whole.
     Address,
     /// `customer`: who has logged in.
@@ -154,7 +154,7 @@ enum OneOrMany<T> {
 /// `cost = 5`, or by method: `cost = { POST = 10, default = 1 }`. What costs 0 is free.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "CostText")]
-pub struct Cost {
+pub(crate) struct Cost {
     /// Of methods that are not named.
     pub default: u32,
     /// Of those that are.
@@ -194,7 +194,7 @@ impl From<CostText> for Cost {
 
 impl Cost {
     /// Of a request with `method`.
-    pub fn of(&self, method: &http::Method) -> u32 {
+    pub(crate) fn of(&self, method: &http::Method) -> u32 {
         let named = self.by_method.get(method.as_str());
         named.copied().unwrap_or(self.default)
     }
@@ -208,7 +208,7 @@ impl Cost {
 /// What holds while the counters of all instances are away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum WhenAway {
+pub(crate) enum WhenAway {
     /// Each instance counts for itself.
     #[default]
     Local,

@@ -1,13 +1,9 @@
-//! The layer of a route that wants to know who calls.
+//! What stands before a route that wants to know who calls.
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use futures_util::future::BoxFuture;
 use http::header::AUTHORIZATION;
 use http::{HeaderName, Request, Response};
-use tower::{Layer, Service};
 use wire::Body;
 
 use super::access::Access;
@@ -21,12 +17,9 @@ use super::{Identities, Identity, fingerprint};
 use crate::table::{self, Away};
 
 /// Lets a request through to whom it may call, with an [`Identity`] in its extensions (as
-/// `Arc<Identity>`) unless it is nobody's. Cheap to clone.
-#[derive(Debug, Clone)]
-pub(crate) struct AuthLayer(Arc<Guard>);
-
+/// `Arc<Identity>`) unless it is nobody's.
 #[derive(Debug)]
-struct Guard {
+pub(crate) struct Guard {
     issuers: Vec<Arc<Issuer>>,
     introspection: Option<Arc<Introspection>>,
     keys: Vec<Arc<KeyFile>>,
@@ -36,14 +29,14 @@ struct Guard {
     strip: bool,
 }
 
-impl AuthLayer {
+impl Guard {
     /// For checked settings, whose names `identities` knows.
     pub(crate) fn new(auth: &table::Auth, identities: &Identities) -> Self {
         let by = auth.by.iter();
         let introspection = by
             .clone()
             .find_map(|name| identities.introspections.get(name));
-        Self(Arc::new(Guard {
+        Self {
             issuers: by
                 .clone()
                 .filter_map(|name| identities.issuers.get(name).cloned())
@@ -56,28 +49,25 @@ impl AuthLayer {
             tell: Tell::new(&auth.forward),
             optional: auth.optional,
             strip: auth.strip,
-        }))
+        }
     }
 
     /// Lets the request through, or answers why not.
     pub(crate) async fn admit(&self, request: &mut Request<Body>) -> Result<(), Response<Body>> {
-        let guard = &*self.0;
-        guard.tell.strip(request.headers_mut());
-        let found = guard.find(request.headers());
+        self.tell.strip(request.headers_mut());
+        let found = self.find(request.headers());
         let admitted = match found {
-            Ok(presented) => guard.admit(presented, request).await,
+            Ok(presented) => self.identify(presented, request).await,
             Err(refused) => Err(refused),
         };
-        admitted.map_err(|refused| refused.answer(&guard.access.scopes))
+        admitted.map_err(|refused| refused.answer(&self.access.scopes))
     }
-}
 
-impl Guard {
     fn find(&self, headers: &http::HeaderMap) -> Result<Presented, Refused> {
         Presented::find(headers, self.keys.iter().map(|file| &file.header))
     }
 
-    async fn admit(
+    async fn identify(
         &self,
         presented: Presented,
         request: &mut Request<Body>,
@@ -149,68 +139,19 @@ impl Guard {
     }
 }
 
-impl<S> Layer<S> for AuthLayer {
-    type Service = Authenticated<S>;
-
-    fn layer(&self, inner: S) -> Authenticated<S> {
-        Authenticated {
-            layer: self.clone(),
-            inner,
-        }
-    }
-}
-
-/// A service behind an [`AuthLayer`].
-#[derive(Debug, Clone)]
-pub(crate) struct Authenticated<S> {
-    layer: AuthLayer,
-    inner: S,
-}
-
-impl<S> Service<Request<Body>> for Authenticated<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
-    S: Clone + Send + 'static,
-    S::Future: Send,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // What is inside is asked when the request may go there.
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let (layer, inner) = (self.layer.clone(), self.inner.clone());
-        Box::pin(async move {
-            match layer.admit(&mut request).await {
-                Ok(()) => tower::ServiceExt::oneshot(inner, request).await,
-                Err(refused) => Ok(refused),
-            }
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use tower::ServiceExt;
-
     use super::*;
 
     #[tokio::test]
-    async fn the_layer_lets_nobody_pass_only_where_that_is_optional() {
-        let inside = tower::service_fn(|_: Request<Body>| async {
-            Ok::<_, Infallible>(Response::new(Body::empty()))
-        });
-        for (optional, status) in [(false, 401), (true, 200)] {
+    async fn nobody_passes_only_where_that_is_optional() {
+        for (optional, refused) in [(false, Some(401)), (true, None)] {
             let auth = format!("by = []\noptional = {optional}");
             let auth: table::Auth = toml::from_str(&auth).expect("right");
-            let service = AuthLayer::new(&auth, &Identities::default()).layer(inside);
-            let answer = service.oneshot(Request::new(Body::empty())).await;
-            let answer = answer.expect("never fails");
-            assert_eq!(answer.status(), status);
+            let guard = Guard::new(&auth, &Identities::default());
+            let admitted = guard.admit(&mut Request::new(Body::empty())).await;
+            let status = admitted.err().map(|answer| answer.status().as_u16());
+            assert_eq!(status, refused);
         }
     }
 }
