@@ -92,16 +92,27 @@ impl Target {
 impl CartService {
     /// Changes a cart and answers with what it is then.
     pub(crate) async fn change(&self, target: Target, edit: impl Edit) -> Result<Reply, CartError> {
-        let mut attempts = 1;
-        loop {
-            match self.try_change(&target, &edit).await {
+        let (mut attempts, mut reserved) = (1, false);
+        let settled = loop {
+            match self.try_change(&target, &edit, &mut reserved).await {
                 Err(CartError::Moved) if attempts < ATTEMPTS => attempts += 1,
-                settled => return settled,
+                settled => break settled,
             }
+        };
+        if reserved {
+            self.put_back(target.id).await;
         }
+        settled
     }
 
-    async fn try_change<E: Edit>(&self, target: &Target, edit: &E) -> Result<Reply, CartError> {
+    /// Changes the cart unless somebody else does meanwhile. Says in `reserved` if stock is reserved
+    /// for what the cart has not become.
+    async fn try_change<E: Edit>(
+        &self,
+        target: &Target,
+        edit: &E,
+        reserved: &mut bool,
+    ) -> Result<Reply, CartError> {
         let cart = {
             let tx = self.db.read().await?;
             if let Some(request) = &target.request
@@ -118,12 +129,11 @@ impl CartService {
         let mut draft = cart.clone();
         edit.apply(&mut draft, &self.facts(&known))?;
         let hold = self.reserve(&cart, &draft, &known, edit.terms()).await?;
-        let reserved = hold.is_some();
-        let saved = self.save(target, edit, known, hold).await;
-        if saved.is_err() && reserved {
-            self.put_back(target.id).await;
-        }
-        saved
+        let reserves = hold.is_some();
+        *reserved |= reserves;
+        let reply = self.save(target, edit, known, hold).await?;
+        *reserved &= !reserves;
+        Ok(reply)
     }
 
     /// Applies the change to the newest version.

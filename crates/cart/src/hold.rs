@@ -2,8 +2,10 @@
 //!
 //! Reserving is a call to another service, so it comes before the change is saved; the change is
 //! saved only if it still comes to the lines that were reserved, and is prepared anew otherwise.
-//! A change that fails after it has reserved puts back what the cart had. What a crash leaves
-//! lapses by itself, and an order takes over whatever the cart holds: nothing is ever sold twice.
+//! A change that fails after it has reserved puts back what the cart had, and counts that in the
+//! cart's row: whoever has reserved before, and not saved, begins anew, so that the last to reserve
+//! is always the last to save. What a crash leaves lapses by itself, and an order takes over
+//! whatever the cart holds: nothing is ever sold twice.
 
 use contracts::cart::CartId;
 use contracts::product::{InventoryMode, ReleaseStock, ReserveLine, ReserveStock, codes};
@@ -23,6 +25,8 @@ pub(crate) struct Hold {
     wanted: Vec<ReserveLine>,
     /// Until when; `None` if it was not to be had.
     until: Option<Timestamp>,
+    /// How often a hold of the cart had been put back before.
+    put_backs: i64,
 }
 
 /// What a change of a cart means for what it holds.
@@ -58,14 +62,15 @@ fn grows(cart: &Cart, wanted: &[ReserveLine]) -> bool {
 }
 
 /// Notes in a changed cart what is reserved for it. `hold` was made for what the cart was expected
-/// to become; if it has become something else, the change has to be prepared anew.
+/// to become; if it has become something else, or another hold was put back since, the change has to
+/// be prepared anew.
 pub(crate) fn note(cart: &mut Cart, known: &Known, hold: Option<&Hold>) -> Result<(), CartError> {
     let wanted = wanted(cart, known);
     let Some(hold) = hold else {
         let held = wanted == cart.held();
         return if held { Ok(()) } else { Err(CartError::Moved) };
     };
-    if wanted != hold.wanted {
+    if wanted != hold.wanted || hold.put_backs != cart.content.0.put_backs {
         return Err(CartError::Moved);
     }
     match hold.until {
@@ -103,32 +108,50 @@ impl CartService {
             }
             Err(problem) => return Err(problem.into()),
         };
-        Ok(Some(Hold { wanted, until }))
+        Ok(Some(Hold {
+            wanted,
+            until,
+            put_backs: before.content.0.put_backs,
+        }))
     }
 
     /// Puts back what the cart holds, after a change has reserved and was not saved. If the cart
     /// changes meanwhile it is looked at again, so that the last one to look has seen the last
     /// change.
     pub(crate) async fn put_back(&self, id: CartId) {
-        let mut seen = None;
         for _ in 0..PUT_BACK_ATTEMPTS {
             let loaded = async { store::load(&self.db.read().await?, id).await };
             let Ok(cart): Result<Option<Cart>, DbError> = loaded.await else {
                 return;
             };
-            let version = cart.as_ref().map(|cart| cart.version);
-            if seen == Some(version) {
-                return;
-            }
-            seen = Some(version);
-            let content = cart.as_ref().map(|cart| &cart.content.0);
-            let until = content.and_then(|content| content.held_until);
+            let until = cart.as_ref().and_then(|cart| cart.content.0.held_until);
             let until = until.unwrap_or_else(|| self.db.sources().now());
             let held = cart.as_ref().map(Cart::held).unwrap_or_default();
             if let Err(problem) = self.set_hold(id, None, held, until).await {
                 tracing::debug!(cart.id = %id, %problem, "a hold was not put back; it will lapse");
             }
+            let version = cart.map(|cart| cart.version);
+            if let Ok(true) | Err(_) = self.count_put_back(id, version).await {
+                return;
+            }
         }
+    }
+
+    /// Notes that a hold was put back, if the cart is still what was put back.
+    async fn count_put_back(&self, id: CartId, version: Option<i64>) -> Result<bool, DbError> {
+        self.db
+            .write(move |tx| async move {
+                let cart = store::lock(&tx, id).await?;
+                if cart.as_ref().map(|cart| cart.version) != version {
+                    return Ok(false);
+                }
+                if let Some(mut cart) = cart {
+                    cart.content.0.put_backs += 1;
+                    store::note(&tx, &cart).await?;
+                }
+                Ok(true)
+            })
+            .await
     }
 
     async fn set_hold(
@@ -151,3 +174,6 @@ impl CartService {
         self.product.reserve_stock(request).await.map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests;

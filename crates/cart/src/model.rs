@@ -67,6 +67,10 @@ pub(crate) struct Content {
     /// Until when the stock of the lines that hold some is reserved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) held_until: Option<Timestamp>,
+    /// How often what it holds was put back after a change that was not saved. A change that had
+    /// reserved before then is prepared anew.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) put_backs: i64,
     /// Since when it is its customer's; decides which of their carts is the current one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) owned_at: Option<Timestamp>,
@@ -283,9 +287,11 @@ impl Cart {
         self.touch(config, now);
     }
 
-    /// What it has reserved, as far as it knows.
+    /// What it has reserved, as far as it knows. What it held is the order's, or the other cart's,
+    /// once it is not open any more.
     pub(crate) fn held(&self) -> Vec<ReserveLine> {
-        let held = self.lines().iter().filter(|line| line.held > 0);
+        let open = self.state == CartState::Open;
+        let held = self.lines().iter().filter(|line| open && line.held > 0);
         held.map(|line| ReserveLine {
             variant_id: line.variant_id,
             quantity: line.held,

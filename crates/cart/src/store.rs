@@ -114,6 +114,13 @@ pub(crate) async fn save(tx: &Tx, cart: &Cart) -> Result<bool, DbError> {
     Ok(saved == 1)
 }
 
+/// Saves the content of a locked cart without a new version: what clients see has not changed.
+pub(crate) async fn note(tx: &Tx, cart: &Cart) -> Result<(), DbError> {
+    let update = sql!("UPDATE carts SET content = $3 WHERE id = $1 AND version = $2");
+    tx.run(update, params![cart.id, cart.version, cart.content])
+        .await
+}
+
 /// The cart that a customer chose last. It may be gone, completed or somebody else's by now.
 pub(crate) async fn current(tx: &Tx, customer: CustomerId) -> Result<Option<CartId>, DbError> {
     let select = sql!("SELECT cart_id FROM current_carts WHERE customer_id = $1");
