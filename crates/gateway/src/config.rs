@@ -53,6 +53,10 @@ pub struct Config {
     pub tls_watch: Duration,
     /// Bytes of answers that are kept, over all routes that keep any.
     pub cache_memory: usize,
+    /// What other instances have kept.
+    pub cache: CacheUrl,
+    /// How long asking there may take.
+    pub cache_timeout: Duration,
     /// Where requests are counted.
     pub limits: CacheUrl,
     /// How long counting may take elsewhere.
@@ -85,6 +89,8 @@ impl Config {
             tls: tls(&mut section.section("tls")),
             tls_watch: section.section("tls").duration("watch"),
             cache_memory: section.bytes("cache_memory"),
+            cache: section.parse("cache"),
+            cache_timeout: section.duration("cache_timeout"),
             limits: section.parse("limits"),
             limits_timeout: section.duration("limits_timeout"),
         };

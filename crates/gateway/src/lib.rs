@@ -126,11 +126,13 @@ impl Gateway {
         let counters = Counters::new(&config.limits, timeout, sources.clone(), metrics);
         let store = StoreSettings {
             memory: config.cache_memory,
+            second_level_timeout: config.cache_timeout,
             ..StoreSettings::default()
         };
         let background = Shutdown::new();
         let (measures, ends) = (&metrics.http_cache, background.clone());
-        let cache = HttpCache::new(store, sources.clone(), measures, None, ends);
+        let second = cache::shared_by(&config.cache, config.cache_timeout, metrics);
+        let cache = HttpCache::new(store, sources.clone(), measures, second, ends);
         let callers = identity::Shared::new(http.sources.clone(), &http.metrics);
         let around = Surroundings {
             counters: counters.clone(),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use tempfile::TempDir;
-use testkit::{Client, TestShop};
+use testkit::{Client, TestShop, TestShopBuilder};
 
 pub(crate) struct Bridge {
     pub(crate) shop: TestShop,
@@ -12,14 +12,19 @@ pub(crate) struct Bridge {
 
 impl Bridge {
     pub(crate) async fn open(table: &str) -> Self {
+        Self::open_with(table, &[]).await
+    }
+
+    /// With further settings.
+    pub(crate) async fn open_with(table: &str, settings: &[(&str, String)]) -> Self {
         let folder = TempDir::new().expect("a folder");
         std::fs::write(folder.path().join("routes.toml"), table).expect("written");
         let file = folder.path().join("routes.toml");
         let shop = TestShop::builder()
             .set("gateway.routes", file.display())
-            .set("http.deadline", "5s")
-            .start()
-            .await;
+            .set("http.deadline", "5s");
+        let set = |shop: TestShopBuilder, (key, value): &(&str, String)| shop.set(key, value);
+        let shop = settings.iter().fold(shop, set).start().await;
         Self { shop, folder }
     }
 

@@ -1,13 +1,18 @@
 //! Routes with limits, and with a cache.
 
+use platform::testing::TestRedis;
 use serde_json::json;
 use testkit::Backend;
 
 use crate::bridge::Bridge;
 
 async fn bridge(backend: &Backend, policy: &str) -> Bridge {
+    Bridge::open(&table(backend, policy)).await
+}
+
+fn table(backend: &Backend, policy: &str) -> String {
     let url = backend.url();
-    Bridge::open(&format!(
+    format!(
         r#"
         [gateway.upstream.one]
         servers = ["{url}"]
@@ -17,8 +22,7 @@ async fn bridge(backend: &Backend, policy: &str) -> Bridge {
         upstream = "one"
         {policy}
         "#
-    ))
-    .await
+    )
 }
 
 #[tokio::test]
@@ -50,6 +54,44 @@ async fn a_kept_answer_is_not_asked_for_again_until_it_is_purged() {
     // What is kept outlives the table.
     assert_eq!(bridge.admin().post("/gateway/reload", ()).await.status, 204);
     assert!(status("/one/a").await.contains("hit"));
+}
+
+/// Both are told of a route that keeps answers, and share a Redis.
+#[tokio::test]
+async fn what_one_instance_has_fetched_the_others_have() {
+    let Some(redis) = TestRedis::start() else {
+        return;
+    };
+    let backend = Backend::start("one").await;
+    backend.tells("cache-control", "public, max-age=3600");
+    let shared = [
+        ("gateway.cache", redis.url()),
+        ("gateway.cache_timeout", String::from("5s")),
+    ];
+    let table = table(&backend, "[gateway.route.cache]");
+    let one = Bridge::open_with(&table, &shared).await;
+    let other = Bridge::open_with(&table, &shared).await;
+    let status = async |bridge: &Bridge, path: &str| {
+        let answer = bridge.client().get(path).header("host", "shop.example");
+        let answer = answer.await;
+        let status = answer.header("cache-status").map(str::to_owned);
+        answer.expect(200);
+        status.unwrap_or_default()
+    };
+    // It is told of what the first one has fetched once that has been answered.
+    let mut tries = 0;
+    loop {
+        let path = format!("/one/{tries}");
+        let first = status(&one, &path).await;
+        assert!(first.contains("fwd=uri-miss"), "{first}");
+        let second = status(&other, &path).await;
+        if second.contains("detail=second-level") {
+            assert_eq!(backend.requests(), 2 * tries + 1);
+            break;
+        }
+        tries += 1;
+        assert!(tries < 100, "{second}");
+    }
 }
 
 #[tokio::test]
