@@ -5,6 +5,7 @@
 //! order -> cart, product, user; cart -> product. What would close a cycle is an event.
 
 pub mod cart;
+pub mod gateway;
 pub mod notification;
 pub mod order;
 pub mod product;

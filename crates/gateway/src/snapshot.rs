@@ -21,6 +21,7 @@ use crate::compose::{Ask, Compose};
 use crate::forward::Forward;
 use crate::identity::{Guard, Identities, Shared};
 use crate::limit::{Counters, LimitLayer, Rules};
+use crate::purge_on_event::PurgeRule;
 use crate::redirect::Redirect;
 use crate::router::{Found, Router};
 use crate::stack::Stack;
@@ -75,6 +76,7 @@ pub(crate) struct Snapshot {
     routes: Vec<Arc<Route>>,
     upstreams: BTreeMap<String, Arc<Upstream>>,
     identities: Identities,
+    purges: Vec<PurgeRule>,
 }
 
 /// A route, ready to answer.
@@ -152,6 +154,11 @@ impl Snapshot {
             routes: routes.chain(composes).collect(),
             upstreams,
             identities,
+            purges: table
+                .purges
+                .iter()
+                .map(|purge| PurgeRule::new(purge.get_ref()))
+                .collect(),
         }
     }
 
@@ -176,6 +183,10 @@ impl Snapshot {
 
     pub(crate) fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
         self.upstreams.values()
+    }
+
+    pub(crate) fn purge_rules(&self) -> &[PurgeRule] {
+        &self.purges
     }
 
     pub(crate) fn identities(&self) -> &Identities {

@@ -15,6 +15,7 @@
 
 mod check;
 mod identity;
+mod purge;
 mod sending;
 mod units;
 
@@ -29,6 +30,7 @@ use toml::Spanned;
 
 pub(crate) use self::check::{all_conditions, server, target};
 pub(crate) use self::identity::{Auth, Away, Forwarded, Introspection, Issuer, Keys, Named};
+pub(crate) use self::purge::PurgeOn;
 pub(crate) use self::sending::{After, Concurrency, Hedge, PerServer};
 use self::units::Percent;
 pub(crate) use self::units::Size;
@@ -46,6 +48,9 @@ pub(crate) struct Table {
     /// Answers that are put together.
     #[serde(default, rename = "compose")]
     pub(crate) composes: Vec<Spanned<Compose>>,
+    /// What events take out of the cache.
+    #[serde(default, rename = "purge")]
+    pub(crate) purges: Vec<Spanned<PurgeOn>>,
     /// By their names.
     #[serde(default, rename = "upstream")]
     pub(crate) upstreams: BTreeMap<String, Spanned<Upstream>>,

@@ -6,6 +6,8 @@
 //! calls over the instances of a role, leaves out those that fail, and repeats a call once on
 //! another instance while its budget for that lasts; every contract method may be repeated.
 
+mod held;
+mod instances;
 mod peer;
 mod peer_key;
 mod server;

@@ -14,7 +14,7 @@ mod outbox;
 mod relay;
 mod retry;
 
-pub use self::bus::{Bus, DatabaseBus, Destination, EventSink, LocalSinks, RemoteSink};
+pub use self::bus::{Bus, DatabaseBus, Destination, EventSink, EverySink, LocalSinks, RemoteSink};
 pub use self::consumer::{Consumer, Handling};
 pub use self::inbox::{Inbox, InboxSettings};
 pub use self::outbox::{OutboxState, emit, outbox_state};

@@ -126,7 +126,7 @@ pub struct LimitLabels {
 /// Labels of what is asked of Redis.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct RedisLabels {
-    /// Who asks: `limits` or `cache`.
+    /// Who asks: `limits`, `cache` or `gateway-cache`.
     pub user: &'static str,
     /// `answered`, `late`, `failed`, or `refused` (not asked, as it was away a moment ago).
     pub outcome: &'static str,
@@ -135,7 +135,7 @@ pub struct RedisLabels {
 /// Labels of who uses Redis.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct RedisUserLabels {
-    /// Who asks: `limits` or `cache`.
+    /// Who asks: `limits`, `cache` or `gateway-cache`.
     pub user: &'static str,
 }
 

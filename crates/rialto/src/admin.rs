@@ -10,8 +10,10 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use gateway::Gateway;
 use gateway::cache::PurgeMode;
+use gateway::identity::Revocation;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use kernel::Timestamp;
 use platform::db::Db;
 use platform::metrics::Metrics;
 use product::ProductService;
@@ -88,6 +90,7 @@ pub(crate) fn router(health: Health, gateway: Option<Gateway>) -> Router {
             .route("/gateway/upstreams", get(upstreams))
             .route("/gateway/reload", post(reload))
             .route("/gateway/purge", post(purge))
+            .route("/gateway/revoke", post(revoke))
             .with_state(gateway)
     });
     Router::new()
@@ -166,4 +169,36 @@ async fn purge(State(gateway): State<Gateway>, Json(purge): Json<Purge>) -> Resp
         purges.all(mode);
     }
     StatusCode::NO_CONTENT.into_response()
+}
+
+/// Which tokens shall not count any more on routes of the table.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Revoke {
+    /// The issuer or introspection of the table that vouches for them, by its name.
+    source: String,
+    /// The token with this `jti`; or
+    #[serde(default)]
+    token: Option<String>,
+    /// every token that this subject has got so far.
+    #[serde(default)]
+    subject: Option<String>,
+    /// When the last of them expires by itself.
+    until: Timestamp,
+}
+
+async fn revoke(State(gateway): State<Gateway>, Json(revoke): Json<Revoke>) -> Response {
+    let what = match (&revoke.token, &revoke.subject) {
+        (Some(token), None) => Revocation::Token(token),
+        (None, Some(subject)) => Revocation::Subject(subject),
+        _ => {
+            let told = "name one of `token` (its jti) and `subject`\n";
+            return (StatusCode::UNPROCESSABLE_ENTITY, told).into_response();
+        }
+    };
+    let revocations = gateway.revocations();
+    match revocations.revoke(&revoke.source, what, revoke.until) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(full) => (StatusCode::INSUFFICIENT_STORAGE, format!("{full}\n")).into_response(),
+    }
 }

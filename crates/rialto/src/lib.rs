@@ -2,6 +2,7 @@
 //! so that tests can run whole shops, several of them, in one process.
 
 mod admin;
+mod announce;
 mod api;
 pub mod demo;
 mod internal;
@@ -14,6 +15,6 @@ mod wiring;
 pub use self::api::{all_routes, openapi};
 pub use self::role::Role;
 pub use self::server::{Handle, Listeners, PartEnded, Server};
-pub use self::settings::Settings;
+pub use self::settings::{Peers, Settings};
 pub use self::start::{StartError, StartErrors, look_around};
 pub use self::wiring::{Hooks, migrations, open_database, subscriptions};

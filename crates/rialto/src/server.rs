@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use contracts::gateway::GatewayClient;
 use gateway::ToHttps;
 use platform::db::DbError;
 use platform::events::Consumer;
@@ -15,6 +16,7 @@ use tokio::net::TcpListener;
 use wire::tls::{InUse, LoadErrors, Tls};
 
 use crate::admin::{self, Health};
+use crate::announce::{Announcer, reachable};
 use crate::internal::{self, Internal};
 use crate::wiring::{self, Parts};
 use crate::{Hooks, Role, Settings, StartError, StartErrors};
@@ -84,6 +86,7 @@ pub struct Server {
     listeners: Listeners,
     public: Option<(gateway::Gateway, gateway::Fronts)>,
     internal: Option<Internal>,
+    announcer: Option<Announcer>,
     health: Health,
     handle: Handle,
 }
@@ -130,11 +133,13 @@ impl Server {
             public,
             routers,
             contracts,
+            gateways,
             http,
         } = parts;
         let internal = settings.internal.key.clone().map(|key| {
             internal::build(contracts, routers, key, settings.internal.body_limit, &http)
         });
+        let announcer = announcer(&settings, roles, gateways, &listeners);
         let health = Health::new(databases.clone(), services.product.clone(), metrics);
         let databases = databases.into_iter().collect();
         let handle = Handle(Arc::new(Running {
@@ -149,6 +154,7 @@ impl Server {
             listeners,
             public: public.map(|gateway| (gateway, fronts)),
             internal,
+            announcer,
             health,
             handle,
         })
@@ -196,6 +202,11 @@ impl Server {
             let serving = serve::serve(listener, internal, inside.clone(), Threads::Shared, stop);
             front.spawn("internal listener", serving);
         }
+        let announcing = TaskGroup::new(Shutdown::new());
+        if let Some(announcer) = self.announcer {
+            let stop = announcing.shutdown().clone();
+            announcing.spawn("announcements", announcer.run(stop));
+        }
         // Health is told until the very end.
         let admin = TaskGroup::new(Shutdown::new());
         if let Some(listener) = self.listeners.admin {
@@ -204,13 +215,7 @@ impl Server {
             let serving = serve::serve(listener, routed, inside.clone(), Threads::Shared, stop);
             admin.spawn("admin listener", serving);
         }
-        for relay in &self.handle.0.relays {
-            back.spawn("relay", relay.clone().run(back.shutdown().clone()));
-        }
-        for inbox in &self.handle.0.inboxes {
-            back.spawn("inbox", inbox.clone().run(back.shutdown().clone()));
-        }
-        self.handle.0.services.start(&back);
+        self.handle.0.start(&back);
         let ended = tokio::select! {
             () = shutdown.requested() => Ok(()),
             () = front.shutdown().requested() => Err(PartEnded),
@@ -218,6 +223,9 @@ impl Server {
         };
         tracing::info!("draining");
         self.health.drain();
+        // Nobody is led here any more before the listeners close.
+        announcing.shutdown().begin();
+        announcing.drain(self.settings.drain).await;
         front.shutdown().begin();
         front.drain(self.settings.drain).await;
         back.shutdown().begin();
@@ -229,6 +237,28 @@ impl Server {
         admin.drain(self.settings.drain).await;
         ended
     }
+}
+
+/// Tells gateways of this process, if there are any to tell.
+fn announcer(
+    settings: &Settings,
+    roles: &BTreeSet<Role>,
+    gateways: Vec<GatewayClient>,
+    listeners: &Listeners,
+) -> Option<Announcer> {
+    if gateways.is_empty() {
+        return None;
+    }
+    let advertised = settings
+        .internal
+        .advertise
+        .as_ref()
+        .map(ToString::to_string);
+    let address = advertised.or_else(|| {
+        let bound = listeners.internal.as_ref()?.local_addr().ok()?;
+        reachable(bound)
+    })?;
+    Some(Announcer::new(gateways, roles.iter().copied(), address))
 }
 
 /// Opens the public listeners, and looks after their certificates.
@@ -266,6 +296,19 @@ fn open_gates(
             stop(),
         );
         front.spawn("redirect listener", serving);
+    }
+}
+
+impl Running {
+    /// Starts what goes on in the background.
+    fn start(&self, back: &TaskGroup) {
+        for relay in &self.relays {
+            back.spawn("relay", relay.clone().run(back.shutdown().clone()));
+        }
+        for inbox in &self.inboxes {
+            back.spawn("inbox", inbox.clone().run(back.shutdown().clone()));
+        }
+        self.services.start(back);
     }
 }
 

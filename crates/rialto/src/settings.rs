@@ -1,10 +1,12 @@
 //! The configuration of a process, typed and checked.
 
+mod peers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use http::Uri;
+use http::uri::Authority;
 use platform::cache::CacheUrl;
 use platform::config::{ConfigErrors, Layers, Section};
 use platform::contract::PeerKey;
@@ -12,6 +14,7 @@ use platform::db::{DatabaseUrl, DbSettings};
 use platform::http::HttpSettings;
 use platform::telemetry::LogFormat;
 
+pub use self::peers::Peers;
 use crate::Role;
 
 /// Everything that the configuration says.
@@ -24,7 +27,7 @@ pub struct Settings {
     /// Where the other processes call.
     pub internal: InternalSettings,
     /// Where the roles are that do not run here.
-    pub peers: BTreeMap<Role, Vec<Uri>>,
+    pub peers: Peers,
     /// Limits of requests.
     pub http: HttpSettings,
     /// How long draining may take.
@@ -58,6 +61,8 @@ pub struct Settings {
 pub struct InternalSettings {
     /// Its address.
     pub listen: SocketAddr,
+    /// Where other processes find it, `HOST:PORT`; what it listens on, if nothing else is said.
+    pub advertise: Option<Authority>,
     /// What processes prove to each other; `None` while every role runs in this one.
     pub key: Option<PeerKey>,
     /// Bytes of a contract message.
@@ -100,7 +105,7 @@ impl Settings {
             gateway: gateway::Config::read(&mut layers.section("gateway")),
             admin_listen: layers.section("admin").parse("listen"),
             internal: internal(&mut layers.section("internal")),
-            peers: peers(&mut layers.section("peers")),
+            peers: Peers::read(&mut layers.section("peers")),
             http: http(layers),
             drain: layers.section("http").duration("drain"),
             databases: databases(&mut layers.section("database")),
@@ -122,6 +127,8 @@ impl Settings {
             ),
         };
         settings.check_peers(layers, roles);
+        settings.peers.check(layers, roles);
+        settings.check_advertised(layers, roles);
         settings.check_templates(layers, roles);
         let errors = layers.finish().err();
         (settings, errors)
@@ -130,8 +137,9 @@ impl Settings {
     /// Where a process with `roles` listens, with the key that says so.
     pub fn listen_addresses(&self, roles: &BTreeSet<Role>) -> Vec<(&'static str, SocketAddr)> {
         let public = roles.contains(&Role::Gateway);
-        // Others call only what is somewhere else for them.
-        let called = roles.len() < Role::ALL.len() && roles.iter().any(|role| role.has_database());
+        // Others call only what is somewhere else for them; gateways are told of events and
+        // instances.
+        let called = roles.len() < Role::ALL.len() && !self.stands_alone(roles);
         let mut addresses = Vec::new();
         if public {
             addresses.push(("gateway.listen", self.gateway.listen));
@@ -154,6 +162,27 @@ impl Settings {
         }
     }
 
+    /// A gateway must be told of an address that leads somewhere.
+    fn check_advertised(&self, layers: &Layers, roles: &BTreeSet<Role>) {
+        let advertise = self.internal.advertise.as_ref();
+        if advertise.is_some_and(|authority| authority.port().is_none()) {
+            layers.report(
+                "internal.advertise",
+                "has no port",
+                "write it as HOST:PORT, as the gateways reach it",
+            );
+        }
+        let tells = !roles.contains(&Role::Gateway) && self.peers.know(Role::Gateway);
+        if tells && advertise.is_none() && self.internal.listen.ip().is_unspecified() {
+            layers.report(
+                "internal.advertise",
+                "is empty, and internal.listen is every address of this machine: gateways would \
+                 not know where it is",
+                "set internal.advertise = \"HOST:PORT\", as the gateways reach it",
+            );
+        }
+    }
+
     /// A mail must not be the first to find out that its template is broken.
     fn check_templates(&self, layers: &Layers, roles: &BTreeSet<Role>) {
         if roles.contains(&Role::Notification) {
@@ -167,7 +196,9 @@ impl Settings {
     /// Whether this process is a gateway before other servers only: there is no shop behind it.
     pub fn stands_alone(&self, roles: &BTreeSet<Role>) -> bool {
         let gateway = roles.len() == 1 && roles.contains(&Role::Gateway);
-        gateway && self.gateway.routes.is_some() && self.peers.values().all(Vec::is_empty)
+        gateway
+            && self.gateway.routes.is_some()
+            && !Role::ALL.iter().any(|role| self.peers.know(*role))
     }
 
     /// A role that is needed and does not run here must be somewhere, and processes must be able
@@ -182,7 +213,7 @@ impl Settings {
             .copied()
             .collect();
         for role in needed.difference(roles) {
-            if self.peers.get(role).is_none_or(Vec::is_empty) {
+            if !self.peers.know(*role) {
                 let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
                 layers.report(
                     &format!("peers.{role}"),
@@ -213,27 +244,10 @@ fn internal(section: &mut Section<'_>) -> InternalSettings {
         });
     InternalSettings {
         listen: section.parse("listen"),
+        advertise: section.optional("advertise"),
         key,
         body_limit: section.bytes("body_limit"),
     }
-}
-
-fn peers(section: &mut Section<'_>) -> BTreeMap<Role, Vec<Uri>> {
-    let mut peers = BTreeMap::new();
-    for role in Role::ALL.iter().copied().filter(|role| role.has_database()) {
-        let addresses: Vec<Uri> = section.list(role.as_str());
-        for address in &addresses {
-            if address.scheme_str() != Some("http") || address.authority().is_none() {
-                section.report(
-                    role.as_str(),
-                    format!("`{address}` is not the address of an internal listener"),
-                    "write it as http://HOST:PORT",
-                );
-            }
-        }
-        peers.insert(role, addresses);
-    }
-    peers
 }
 
 fn http(layers: &Layers) -> HttpSettings {

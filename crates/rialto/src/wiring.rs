@@ -10,20 +10,23 @@ use std::sync::Arc;
 use axum::Router;
 use cart::CartService;
 use contracts::cart::{CartClient, CartServer};
+use contracts::gateway::{GatewayClient, GatewayServer};
 use contracts::product::{ProductClient, ProductServer};
 use contracts::user::{UserClient, UserServer};
 use gateway::Gateway;
+use http::Uri;
 use kernel::contract::{Dispatch, Transport};
 use kernel::{Problem, Sources};
 use notification::NotificationService;
 use order::OrderService;
+use parking_lot::Mutex;
 use platform::auth::{Authenticator, JwkSet, KeySource};
 use platform::cache::Cache;
 use platform::contract::{LocalCalls, Peer, PeerSettings, RemoteCalls};
 use platform::db::{Db, DbError, Migration};
 use platform::events::{
-    Bus, Consumer, DatabaseBus, Destination, EventSink, EventsClient, EventsServer, Inbox,
-    InboxSettings, LocalSinks, Relay, RemoteSink,
+    Bus, Consumer, DatabaseBus, Destination, EventSink, EventsClient, EventsServer, EverySink,
+    Inbox, InboxSettings, LocalSinks, Relay, RemoteSink,
 };
 use platform::http::HttpContext;
 use platform::metrics::Metrics;
@@ -31,6 +34,7 @@ use platform::tasks::TaskGroup;
 use product::ProductService;
 use user::UserService;
 
+use crate::announce::Announced;
 use crate::{Role, Settings, StartError, StartErrors, api};
 
 type WrapSink = dyn Fn(Arc<dyn EventSink>) -> Arc<dyn EventSink> + Send + Sync;
@@ -128,6 +132,8 @@ pub(crate) struct Parts {
     /// The services of this process, for other processes.
     pub(crate) routers: Vec<Router>,
     pub(crate) contracts: Vec<Arc<dyn Dispatch>>,
+    /// Those that this process announces itself to.
+    pub(crate) gateways: Vec<GatewayClient>,
     pub(crate) http: HttpContext,
 }
 
@@ -145,6 +151,7 @@ pub(crate) async fn build(
         metrics,
         databases: open_databases(settings, roles, hooks, metrics).await?,
         local_calls: Arc::new(LocalCalls(metrics.clone())),
+        peers: Mutex::default(),
     };
     let mut services = Services::default();
     let user = wiring.user(&mut services).await?;
@@ -156,13 +163,14 @@ pub(crate) async fn build(
     wiring.notification(&mut services).await?;
 
     let http = wiring.http(user);
-    let (inboxes, sinks) = wiring.inboxes(&services);
-    let relays = wiring.relays(&sinks);
     let routers = wiring.routers(&services, &http);
     let public = roles
         .contains(&Role::Gateway)
         .then(|| wiring.gateway(routers.clone(), &http))
         .transpose()?;
+    let (inboxes, sinks) = wiring.inboxes(&services, public.as_ref());
+    let relays = wiring.relays(&sinks);
+    let gateways = wiring.gateways();
     let contracts = wiring.contracts(&services, sinks);
     let databases = wiring.databases;
     Ok(Parts {
@@ -173,6 +181,7 @@ pub(crate) async fn build(
         public,
         routers,
         contracts,
+        gateways,
         http,
     })
 }
@@ -184,6 +193,8 @@ struct Wiring<'a> {
     metrics: &'a Metrics,
     databases: BTreeMap<Role, Db>,
     local_calls: Arc<LocalCalls>,
+    /// One for each role elsewhere.
+    peers: Mutex<BTreeMap<Role, Arc<Peer>>>,
 }
 
 type Sinks = Vec<(&'static str, Arc<dyn EventSink>)>;
@@ -294,8 +305,15 @@ impl Wiring<'_> {
 
     /// The instances of a role in other processes.
     fn peer(&self, role: Role) -> Arc<Peer> {
-        let none = Vec::new();
-        let addresses = self.settings.peers.get(&role).unwrap_or(&none);
+        let known = self.peers.lock().get(&role).cloned();
+        known.unwrap_or_else(|| {
+            let peer = self.peer_at(role, self.settings.peers.of(role));
+            self.peers.lock().insert(role, peer.clone());
+            peer
+        })
+    }
+
+    fn peer_at(&self, role: Role, addresses: &[Uri]) -> Arc<Peer> {
         let key = self.settings.internal.key.clone();
         let key = key.expect("the configuration was checked: several processes have a key");
         let settings = PeerSettings {
@@ -321,6 +339,21 @@ impl Wiring<'_> {
         Arc::new(RemoteCalls::new(self.peer(role), self.metrics.clone()))
     }
 
+    /// Calls to each gateway in another process: what one of them is told, the others are not.
+    fn gateway_calls(&self) -> impl Iterator<Item = Arc<dyn Transport>> {
+        let here = self.roles.contains(&Role::Gateway);
+        let elsewhere = self.settings.peers.of(Role::Gateway).iter();
+        elsewhere.filter(move |_| !here).map(|address| {
+            let peer = self.peer_at(Role::Gateway, std::slice::from_ref(address));
+            Arc::new(RemoteCalls::new(peer, self.metrics.clone())) as _
+        })
+    }
+
+    /// The gateways that this process announces itself to.
+    fn gateways(&self) -> Vec<GatewayClient> {
+        self.gateway_calls().map(GatewayClient::remote).collect()
+    }
+
     fn http(&self, user: UserClient) -> HttpContext {
         let authenticator = Authenticator::new(
             Box::new(UserKeys(user)),
@@ -337,7 +370,7 @@ impl Wiring<'_> {
         }
     }
 
-    fn inboxes(&self, services: &Services) -> (Vec<Inbox>, Sinks) {
+    fn inboxes(&self, services: &Services, gateway: Option<&Gateway>) -> (Vec<Inbox>, Sinks) {
         let settings = InboxSettings {
             attempts: self.settings.bus.attempts,
             poll: self.settings.bus.poll,
@@ -346,16 +379,21 @@ impl Wiring<'_> {
         for (role, consumers) in services.consumers() {
             let db = self.databases[&role].clone();
             let inbox = Inbox::new(db, consumers, self.metrics.clone(), settings);
-            let sink: Arc<dyn EventSink> = Arc::new(inbox.clone());
-            let sink = self
-                .hooks
-                .wrap_sink
-                .as_ref()
-                .map_or(sink.clone(), |wrap| wrap(sink));
+            sinks.push((role.as_str(), self.wrapped(Arc::new(inbox.clone()))));
             inboxes.push(inbox);
-            sinks.push((role.as_str(), sink));
+        }
+        if let Some(gateway) = gateway {
+            let sink = self.wrapped(Arc::new(gateway.clone()));
+            sinks.push((Role::Gateway.as_str(), sink));
         }
         (inboxes, sinks)
+    }
+
+    fn wrapped(&self, sink: Arc<dyn EventSink>) -> Arc<dyn EventSink> {
+        match &self.hooks.wrap_sink {
+            Some(wrap) => wrap(sink),
+            None => sink,
+        }
     }
 
     /// For each role of this process, a relay that reaches the inboxes of all roles.
@@ -392,6 +430,13 @@ impl Wiring<'_> {
     fn sink(&self, role: Role, sinks: &Sinks) -> Option<Arc<dyn EventSink>> {
         if let Some((_, sink)) = sinks.iter().find(|(name, _)| *name == role.as_str()) {
             return Some(sink.clone());
+        }
+        if role == Role::Gateway {
+            let gateways = self.gateway_calls();
+            let sinks: Vec<_> = gateways
+                .map(|calls| RemoteSink::new(role.as_str(), EventsClient::remote(calls)))
+                .collect();
+            return (!sinks.is_empty()).then(|| Arc::new(EverySink(sinks)) as _);
         }
         let needed = self.roles.iter().any(|mine| mine.needs().contains(&role));
         needed.then(|| -> Arc<dyn EventSink> {
@@ -470,6 +515,12 @@ impl Wiring<'_> {
         if let Some(service) = services.cart.clone() {
             contracts.push(Arc::new(CartServer(Arc::new(service))));
         }
+        if self.roles.contains(&Role::Gateway) {
+            let announced = Role::ALL.iter().copied();
+            let announced = announced.filter(|role| self.settings.peers.announced(*role));
+            let announced = announced.map(|role| (role, self.peer(role))).collect();
+            contracts.push(Arc::new(GatewayServer(Arc::new(Announced(announced)))));
+        }
         contracts
     }
 }
@@ -477,7 +528,7 @@ impl Wiring<'_> {
 /// The types of events that a role listens to.
 pub fn subscriptions(role: Role) -> &'static [&'static str] {
     match role {
-        Role::Gateway => &[],
+        Role::Gateway => gateway::SUBSCRIPTIONS,
         Role::User => user::SUBSCRIPTIONS,
         Role::Product => product::SUBSCRIPTIONS,
         Role::Cart => cart::SUBSCRIPTIONS,

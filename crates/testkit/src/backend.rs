@@ -89,15 +89,13 @@ impl Backend {
         self.state.status.store(status, Ordering::SeqCst);
     }
 
-    /// From now on every answer has this header.
-    pub fn tells(&self, name: &'static str, value: &'static str) {
+    /// From now on every answer has this header, once.
+    pub fn tells(&self, name: &'static str, value: &str) {
         let name = http::HeaderName::from_static(name);
-        let value = http::HeaderValue::from_static(value);
-        self.state
-            .headers
-            .lock()
-            .expect("held for a moment")
-            .push((name, value));
+        let value = value.parse().expect("a value of a header");
+        let mut headers = self.state.headers.lock().expect("held for a moment");
+        headers.retain(|(known, _)| *known != name);
+        headers.push((name, value));
     }
 
     /// From now on there are no answers.

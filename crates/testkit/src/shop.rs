@@ -180,7 +180,7 @@ impl TestShopBuilder {
             "the key of a shop that lives for one test only",
         );
         for (role, address) in peers {
-            if !roles.contains(role) && role.has_database() {
+            if !roles.contains(role) {
                 layers.flag(&format!("peers.{role}"), &format!("http://{address}"));
             }
         }

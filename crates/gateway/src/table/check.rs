@@ -55,6 +55,10 @@ pub(super) fn findings(table: &Table) -> Vec<Finding> {
         }
         upstream_problems(upstream, &mut wrong);
     }
+    for purge in &table.purges {
+        let mut wrong = |problem: String| findings.push((Some(purge.span()), problem));
+        purge.get_ref().problems(&mut wrong);
+    }
     findings.extend(identity::findings(table));
     findings.extend(paths(table));
     findings

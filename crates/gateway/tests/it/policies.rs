@@ -2,7 +2,7 @@
 
 use platform::testing::TestRedis;
 use serde_json::json;
-use testkit::Backend;
+use testkit::{Backend, Product};
 
 use crate::bridge::Bridge;
 
@@ -54,6 +54,62 @@ async fn a_kept_answer_is_not_asked_for_again_until_it_is_purged() {
     // What is kept outlives the table.
     assert_eq!(bridge.admin().post("/gateway/reload", ()).await.status, 204);
     assert!(status("/one/a").await.contains("hit"));
+}
+
+#[tokio::test]
+async fn what_has_changed_in_the_shop_is_not_answered_from_the_cache() {
+    let backend = Backend::start("one").await;
+    backend.tells("cache-control", "public, max-age=3600");
+    let rules = r#"
+        [gateway.route.cache]
+        [[gateway.purge]]
+        on = "rialto.product.changed.v1"
+        tags = ["product-{subject}"]
+        "#;
+    let bridge = bridge(&backend, rules).await;
+    let mug = bridge.shop.product("mug").create().await;
+    let cap = bridge.shop.product("cap").create().await;
+    let page = async |product: &Product| {
+        backend.tells("surrogate-key", &format!("product-{}", product.id));
+        let path = format!("/one/{}", product.id);
+        let answer = bridge.client().get(path).await;
+        let status = answer.header("cache-status").map(str::to_owned);
+        answer.expect(200);
+        status.unwrap_or_default().contains("hit")
+    };
+    bridge.shop.settle().await;
+    assert!(!page(&mug).await && !page(&cap).await);
+    assert!(page(&mug).await && page(&cap).await);
+    let admin = bridge.shop.admin().await;
+    let change = json!({"title": "A larger mug"});
+    let path = format!("/v1/products/{}", mug.id);
+    admin.patch(path, change).if_match("*").await.expect(200);
+    bridge.shop.settle().await;
+    assert!(!page(&mug).await, "its page was purged");
+    assert!(page(&cap).await, "other pages were not");
+}
+
+#[tokio::test]
+async fn what_cannot_purge_is_told_when_the_table_is_read() {
+    let backend = Backend::start("one").await;
+    let bridge = bridge(&backend, "[gateway.route.cache]").await;
+    let rules = r#"
+        [gateway.route.cache]
+        [[gateway.purge]]
+        on = "rialto.product.moved.v1"
+        tags = ["product-{id}", "all of them"]
+        "#;
+    bridge.write(&table(&backend, rules));
+    let refused = bridge.admin().post("/gateway/reload", ()).await;
+    assert_eq!(refused.status, 422);
+    let text = String::from_utf8_lossy(&refused.bytes).into_owned();
+    for told in [
+        "`rialto.product.moved.v1` is no event that purges; there are: rialto.product.created.v1",
+        "`{id}` is not known in `product-{id}`; `{subject}` is",
+        "`all of them` is no tag",
+    ] {
+        assert!(text.contains(told), "{text}");
+    }
 }
 
 /// Both are told of a route that keeps answers, and share a Redis.

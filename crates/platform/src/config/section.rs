@@ -54,7 +54,7 @@ items! {
     crate::telemetry::LogFormat => Self::Auto,
     crate::db::DatabaseUrl => Self::Sqlite(std::path::PathBuf::new()),
     crate::cache::CacheUrl => Self::Memory,
-    http::Uri => Self::default(),
+    http::uri::Authority => Self::from_static("localhost:1"),
     wire::network::Network => Self::new([127, 0, 0, 1].into(), 32).expect("fits"),
 }
 

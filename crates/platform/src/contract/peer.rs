@@ -1,12 +1,13 @@
 //! The side that calls: the instances of one role in other processes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
+use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Request, Response, Uri};
 use http_body_util::{BodyExt, Limited};
@@ -15,9 +16,11 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kernel::problem::codes;
 use kernel::{Kind, Problem, Sources};
-use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 
+use super::held::Held;
+use super::instances::{Instance, Instances};
 use super::peer_key::{PROOF, PeerKey};
 use crate::context::RequestContext;
 use crate::http::entry::{DEADLINE, TRACEPARENT};
@@ -32,10 +35,6 @@ pub struct PeerSettings {
     pub body_limit: usize,
 }
 
-/// Failures in a row after which an instance is left out.
-const FAILURES: usize = 5;
-/// For how long.
-const LEFT_OUT: Duration = Duration::from_secs(2);
 /// Tenths of a repetition that each call earns: one call in ten may be repeated, and a few more
 /// after a quiet time.
 const EARNED: i64 = 1;
@@ -46,8 +45,7 @@ const SAVINGS: i64 = 200;
 #[derive(Debug)]
 pub struct Peer {
     role: &'static str,
-    instances: Vec<Instance>,
-    next: AtomicUsize,
+    instances: Instances,
     budget: AtomicI64,
     client: Client<HttpConnector, Body>,
     key: PeerKey,
@@ -55,20 +53,23 @@ pub struct Peer {
     settings: PeerSettings,
 }
 
-#[derive(Debug)]
-struct Instance {
-    authority: Authority,
-    failures: AtomicUsize,
-    out_until: Mutex<Option<std::time::Instant>>,
-    failed: Counter,
-    ejected: Counter,
-}
-
 /// A call that did not come to an answer.
 struct Failed {
     problem: Problem,
-    /// Whether another instance may be asked.
+    /// Whether another instance may be asked, if it does no harm to ask twice.
     repeat: bool,
+    /// Whether the instance cannot have seen it.
+    unseen: bool,
+}
+
+impl Failed {
+    const fn finally(problem: Problem) -> Self {
+        Self {
+            problem,
+            repeat: false,
+            unseen: false,
+        }
+    }
 }
 
 impl Peer {
@@ -92,21 +93,13 @@ impl Peer {
             .http2_keep_alive_timeout(Duration::from_secs(5))
             .build(connector);
         let authorities = addresses.iter().filter_map(|uri| uri.authority().cloned());
-        let instances = authorities
-            .map(|authority| Instance {
-                authority,
-                failures: AtomicUsize::new(0),
-                out_until: Mutex::default(),
-                failed: metrics.peer_failures.get_or_create(&labels).clone(),
-                ejected: metrics.peer_ejections.get_or_create(&labels).clone(),
-            })
-            .collect();
-        let next = AtomicUsize::new(0);
+        let counter = |of: &Family<RoleLabels, Counter>| of.get_or_create(&labels).clone();
+        let (failed, ejected) = (&metrics.peer_failures, &metrics.peer_ejections);
+        let instances = Instances::new(authorities, counter(failed), counter(ejected));
         let budget = AtomicI64::new(SAVINGS);
         Arc::new(Self {
             role,
             instances,
-            next,
             budget,
             client,
             key,
@@ -142,47 +135,59 @@ impl Peer {
         }
     }
 
-    /// Passes a request on as it is, and its answer back, both streaming. Not repeated: the body
-    /// may be gone.
-    pub async fn forward(&self, mut request: Request<Body>) -> Result<Response<Body>, Problem> {
-        let path = request.uri().path_and_query().cloned();
+    /// Passes a request on as it is, and its answer back, both streaming. Repeated once, on another
+    /// instance, if the first cannot have seen it, or if it may see it twice.
+    pub async fn forward(&self, request: Request<Body>) -> Result<Response<Body>, Problem> {
+        let (head, body) = request.into_parts();
+        let body = Held::new(body);
+        self.earn();
+        let sent = match self.pass_on(&head, &body).await {
+            Err(failed)
+                if body.is_whole()
+                    && (failed.unseen || failed.repeat && head.method.is_safe())
+                    && self.may_repeat() =>
+            {
+                self.pass_on(&head, &body).await
+            }
+            sent => sent,
+        };
+        sent.map_err(|failed| failed.problem)
+    }
+
+    async fn pass_on(&self, head: &Parts, body: &Held) -> Result<Response<Body>, Failed> {
+        let path = head.uri.path_and_query().cloned();
         let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
-        let instance = self
-            .choose()
-            .ok_or_else(|| self.away("no instance is configured"))?;
-        *request.uri_mut() = uri(instance, path);
-        *request.version_mut() = http::Version::HTTP_2;
-        let response = self
-            .send(instance, request)
-            .await
-            .map_err(|failed| failed.problem)?;
-        let (mut parts, body) = response.into_parts();
+        let instance = self.instance()?;
+        let mut head = head.clone();
+        head.uri = uri(&instance, path);
+        head.version = http::Version::HTTP_2;
+        let request = Request::from_parts(head, body.body());
+        let (mut parts, body) = self.send(&instance, request).await?.into_parts();
         parts.headers.remove(PROOF);
         Ok(Response::from_parts(parts, Body::new(body)))
     }
 
+    fn instance(&self) -> Result<Arc<Instance>, Failed> {
+        let chosen = self.instances.choose(Instant::now());
+        chosen.ok_or_else(|| Failed::finally(self.away("no instance is known")))
+    }
+
     async fn attempt(&self, path: &str, request: Bytes) -> Result<Vec<u8>, Failed> {
-        let final_ = |problem| Failed {
-            problem,
-            repeat: false,
-        };
-        let instance = self
-            .choose()
-            .ok_or_else(|| final_(self.away("no instance is configured")))?;
+        let instance = self.instance()?;
         let path = PathAndQuery::try_from(path).expect("paths of contracts are plain");
         let mut outgoing = Request::new(Body::from(request));
         *outgoing.method_mut() = Method::POST;
-        *outgoing.uri_mut() = uri(instance, path);
+        *outgoing.uri_mut() = uri(&instance, path);
         outgoing
             .headers_mut()
             .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let response = self.send(instance, outgoing).await?;
+        let response = self.send(&instance, outgoing).await?;
         let status = response.status();
         let body = Limited::new(response.into_body(), self.settings.body_limit)
             .collect()
             .await;
         let body = body
-            .map_err(|error| final_(self.away(&error.to_string())))?
+            .map_err(|error| Failed::finally(self.away(&error.to_string())))?
             .to_bytes();
         if status.is_success() {
             return Ok(body.into());
@@ -190,7 +195,10 @@ impl Peer {
         let problem = serde_json::from_slice::<Problem>(&body)
             .unwrap_or_else(|_| self.away(&format!("it answered {status} without a problem")));
         let repeat = problem.kind() == Kind::Unavailable;
-        Err(Failed { problem, repeat })
+        Err(Failed {
+            repeat,
+            ..Failed::finally(problem)
+        })
     }
 
     async fn send(
@@ -227,10 +235,11 @@ impl Peer {
                 return Err(Failed {
                     problem,
                     repeat: true,
+                    unseen: error.is_connect(),
                 });
             }
         };
-        instance.failures.store(0, Ordering::Relaxed);
+        instance.answered();
         let answer = response
             .headers()
             .get(PROOF)
@@ -241,21 +250,18 @@ impl Peer {
             return Ok(response);
         }
         let detail = "it did not prove to know the key; compare internal.key on both sides";
-        Err(Failed {
-            problem: self.away(detail),
-            repeat: false,
-        })
+        Err(Failed::finally(self.away(detail)))
     }
 
-    /// The next instance that is not left out; if all are, the next one anyway.
-    fn choose(&self) -> Option<&Instance> {
-        let count = self.instances.len();
-        let start = self.next.fetch_add(1, Ordering::Relaxed);
-        let now = std::time::Instant::now();
-        let turn = (0..count).map(|step| &self.instances[(start + step) % count]);
-        turn.clone()
-            .find(|instance| !instance.is_out(now))
-            .or_else(|| turn.into_iter().next())
+    /// An instance that has announced itself is there until `lease` is over, unless it does so again.
+    /// `false` if there are too many.
+    pub fn announced(&self, authority: &Authority, lease: Duration) -> bool {
+        self.instances.announced(authority, lease, Instant::now())
+    }
+
+    /// An instance that had announced itself gets no more calls.
+    pub fn left(&self, authority: &Authority) {
+        self.instances.left(authority);
     }
 
     fn may_repeat(&self) -> bool {
@@ -275,20 +281,6 @@ impl Peer {
     fn away(&self, why: &str) -> Problem {
         let detail = format!("{} is away: {why}", self.role);
         Problem::unavailable(codes::UNAVAILABLE, detail, 1)
-    }
-}
-
-impl Instance {
-    fn failed(&self) {
-        self.failed.inc();
-        if self.failures.fetch_add(1, Ordering::Relaxed) + 1 >= FAILURES {
-            self.ejected.inc();
-            *self.out_until.lock() = Some(std::time::Instant::now() + LEFT_OUT);
-        }
-    }
-
-    fn is_out(&self, now: std::time::Instant) -> bool {
-        self.out_until.lock().is_some_and(|until| until > now)
     }
 }
 

@@ -59,6 +59,23 @@ impl EventSink for RemoteSink {
     }
 }
 
+/// The inboxes of every instance of a role that keeps what it is told in its memory: each has to be
+/// told. While one cannot be, the events wait, and all are told again.
+#[derive(Debug)]
+pub struct EverySink(pub Vec<RemoteSink>);
+
+impl EventSink for EverySink {
+    fn deliver(
+        &self,
+        events: Vec<Envelope>,
+    ) -> Pin<Box<dyn Future<Output = Result<(), Problem>> + Send + '_>> {
+        Box::pin(async move {
+            let told = self.0.iter().map(|sink| sink.deliver(events.clone()));
+            join_all(told).await.into_iter().collect()
+        })
+    }
+}
+
 /// Serves the inboxes of this process to the others.
 #[derive(Debug)]
 pub struct LocalSinks(pub Vec<(&'static str, Arc<dyn EventSink>)>);

@@ -160,6 +160,11 @@ fn calls(
     sources: &Sources,
     body_limit: usize,
 ) -> Arc<RemoteCalls> {
+    let peer = peer(addresses, key, sources, body_limit);
+    Arc::new(RemoteCalls::new(peer, Metrics::new()))
+}
+
+fn peer(addresses: &[SocketAddr], key: PeerKey, sources: &Sources, body_limit: usize) -> Arc<Peer> {
     let uri = |address: &SocketAddr| format!("http://{address}").parse().expect("an address");
     let uris: Vec<Uri> = addresses.iter().map(uri).collect();
     let deadline = Duration::from_secs(10);
@@ -168,8 +173,7 @@ fn calls(
         body_limit,
     };
     let metrics = Metrics::new();
-    let peer = Peer::new("echo", &uris, key, sources.clone(), settings, &metrics);
-    Arc::new(RemoteCalls::new(peer, metrics))
+    Peer::new("echo", &uris, key, sources.clone(), settings, &metrics)
 }
 
 /// An address at which nobody listens, but connections are counted and closed.
@@ -394,10 +398,7 @@ async fn nobody_there_is_told_as_such() {
     assert!(away.is(codes::UNAVAILABLE), "{away}");
     assert_eq!(away.retry_after, Some(1));
     let nobody = client(&[]).say("hello".into()).await.expect_err("nobody");
-    assert!(
-        nobody.detail.contains("no instance is configured"),
-        "{nobody}"
-    );
+    assert!(nobody.detail.contains("no instance is known"), "{nobody}");
 }
 
 #[tokio::test]
@@ -434,4 +435,28 @@ async fn what_is_not_in_the_contract_is_told_apart() {
     assert!(unknown.is(codes::NO_ROUTE), "{unknown}");
     let misfit = client.say(7).await.expect_err("does not fit");
     assert!(misfit.is(codes::MALFORMED), "{misfit}");
+}
+
+#[tokio::test]
+async fn what_an_instance_cannot_have_seen_goes_to_another_one() {
+    let other = Other::start();
+    let listener = platform::http::serve::bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+    let closed = listener.local_addr().expect("bound");
+    drop(listener);
+    let addresses = [closed, other.address];
+    let peer = peer(&addresses, key("a"), &Sources::system(), BODY_LIMIT);
+    for _ in 0..4 {
+        let request = http::Request::post("/internal/echo/say")
+            .header("content-type", "application/json")
+            .body(axum::body::Body::from("\"hello\""));
+        let answer = peer.forward(request.expect("a request")).await;
+        let answer = answer.expect("the other one has answered");
+        let body = axum::body::to_bytes(answer.into_body(), BODY_LIMIT).await;
+        assert_eq!(
+            body.expect("a body"),
+            "\"hello\"",
+            "nothing of the body is lost"
+        );
+    }
+    assert_eq!(other.calls(), 4);
 }

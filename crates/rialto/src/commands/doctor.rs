@@ -247,7 +247,7 @@ async fn check_peers(findings: &mut Findings, settings: &Settings, roles: &BTree
         .copied()
         .collect();
     for role in needed.difference(roles) {
-        for peer in settings.peers.get(role).into_iter().flatten() {
+        for peer in settings.peers.of(*role) {
             let Some(authority) = peer.authority() else {
                 continue;
             };

@@ -2,6 +2,7 @@
 //! routes, codes, events, statements and keys that there are, so that a new one is covered at once.
 
 mod access;
+mod announced;
 mod boot;
 mod codes;
 mod configuration;

@@ -35,7 +35,7 @@ fn each_role_finds_the_others() {
         }
         for needed in role.needs() {
             let listens = all[needed].internal.listen.to_string();
-            let peers: Vec<_> = settings.peers[needed].iter().collect();
+            let peers: Vec<_> = settings.peers.of(*needed).iter().collect();
             let found = peers.iter().filter_map(|peer| peer.authority());
             let found: Vec<&str> = found.map(|authority| authority.as_str()).collect();
             assert_eq!(found, [listens], "where {role} looks for {needed}");

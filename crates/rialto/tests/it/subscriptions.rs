@@ -14,7 +14,9 @@ async fn the_bus_brings_what_the_consumers_want() {
 
 #[test]
 fn who_announces_reaches_who_listens() {
-    for listener in Role::ALL {
+    // Gateways are told where `peers.gateway` says that they are, and nobody needs to tell them.
+    let needed = Role::ALL.iter().filter(|role| **role != Role::Gateway);
+    for listener in needed {
         for event_type in rialto::subscriptions(*listener) {
             let announcer = event_type.split('.').nth(1).unwrap_or_default();
             let announcer: Role = announcer.parse().expect("types name their role");

@@ -318,3 +318,32 @@ async fn what_is_put_together_lets_nobody_in_by_the_back_door() {
     let page = desk.bridge.client().with_token(token).get("/page").await;
     assert_eq!(page.expect(200)["mine"]["server"], "all");
 }
+
+#[tokio::test]
+async fn who_is_revoked_does_not_get_in_any_more_although_the_token_would_last() {
+    let key = Key::ed("k1");
+    let desk = Desk::open(&[&key], "", BY).await;
+    let token = |subject, id| desk.token(&key, &json!({"sub": subject, "jti": id}));
+    let (stolen, other) = (token("u1", "t1"), token("u1", "t2"));
+    let of_another = token("u2", "t3");
+    for good in [&stolen, &other, &of_another] {
+        desk.call(good).await.expect(200);
+    }
+    let until = desk.now().plus(std::time::Duration::from_secs(3600));
+    let revoke = async |body| desk.bridge.admin().post("/gateway/revoke", body).await;
+    let told = revoke(json!({"source": "acme", "token": "t1", "until": until})).await;
+    assert_eq!(told.status, 204);
+    refused(desk.call(&stolen).await, "revoked");
+    desk.call(&other).await.expect(200);
+
+    let told = revoke(json!({"source": "acme", "subject": "u1", "until": until})).await;
+    assert_eq!(told.status, 204);
+    refused(desk.call(&other).await, "revoked");
+    desk.call(&of_another).await.expect(200);
+    // What the subject gets after that counts.
+    desk.pass(1);
+    desk.call(&token("u1", "t4")).await.expect(200);
+
+    let told = revoke(json!({"source": "acme", "until": until})).await;
+    assert_eq!(told.status, 422);
+}
