@@ -188,7 +188,8 @@ pub(crate) fn post(
     )
 }
 
-fn exchange(address: SocketAddr, request: &str) -> Result<(u16, String)> {
+/// What is answered to a request as it is sent: the status and the body.
+pub(crate) fn exchange(address: SocketAddr, request: &str) -> Result<(u16, String)> {
     use std::io::{Read as _, Write as _};
     let mut stream = std::net::TcpStream::connect_timeout(&address, Duration::from_secs(2))?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;

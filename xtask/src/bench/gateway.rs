@@ -3,6 +3,7 @@
 
 mod measure;
 mod peers;
+mod token;
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -12,18 +13,18 @@ use anyhow::{Context, Result, ensure};
 
 use self::measure::{Load, Round};
 use self::peers::{Peer, Place, Proxy};
-use crate::process::{command, free_address, output, remove_folder, run as run_command};
+use crate::process::{command, free_address, output, remove_folder};
 
 /// Measure the gateway beside nginx, HAProxy, Varnish and Envoy, in one run
 ///
-/// All pass 1 KiB of JSON on from one upstream server, on kept connections, with two threads each
+/// All lead 1 KiB of JSON on from one upstream server, on kept connections, with two threads each
 /// and no access log. They take turns, and medians are shown. What counts is how many requests a
 /// second of processor time is enough for: the load runs on the same machine, so that the rates
 /// tell little. Installs what is missing, or says how; a peer that cannot be had is left out.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  cargo xtask bench gateway                                all of it; five minutes
+  cargo xtask bench gateway                                all of it; ten minutes
   cargo xtask bench gateway --only nginx --rounds 3        nginx and Rialto
   cargo xtask bench gateway --write                        the figures go into docs/performance.md")]
 pub(crate) struct Options {
@@ -53,21 +54,45 @@ enum Scenario {
     Proxy,
     /// Answer from what is kept.
     CacheHit,
+    /// Check a token (HS256) and count the request, then pass it on.
+    TokenAndLimit,
+    /// Answer one request from three.
+    Merged,
 }
 
 impl Scenario {
-    const ALL: [Self; 2] = [Self::Proxy, Self::CacheHit];
+    const ALL: [Self; 4] = [
+        Self::Proxy,
+        Self::CacheHit,
+        Self::TokenAndLimit,
+        Self::Merged,
+    ];
 
     fn name(self) -> &'static str {
         match self {
             Self::Proxy => "Plain proxying",
             Self::CacheHit => "Cache hits",
+            Self::TokenAndLimit => "A token and a limit (nginx: the limit only)",
+            Self::Merged => "One answer from three",
         }
     }
 
     /// Whether every request comes to the upstream server.
     fn passes(self) -> bool {
-        self == Self::Proxy
+        self != Self::CacheHit
+    }
+
+    /// What is asked for.
+    fn path(self) -> &'static str {
+        match self {
+            Self::Merged => "/merged",
+            _ => "/v1/things/42?currency=EUR",
+        }
+    }
+
+    /// Answers of the upstream server in each answer.
+    fn parts(self) -> usize {
+        if self == Self::Merged { 3 } else { 1 }
     }
 }
 
@@ -216,11 +241,4 @@ fn write_report(report: &str) -> Result<()> {
         format!("{head}{begin}\n{report}\n{of}\n\n{end}{tail}"),
     )?;
     Ok(())
-}
-
-/// Builds what stands for the gateway.
-fn build() -> Result<()> {
-    run_command(&mut command(
-        "cargo build --release --locked --package rialto-wire --example proxy",
-    ))
 }

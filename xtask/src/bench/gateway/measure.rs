@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::peers::{PATH, Proxy};
+use super::peers::Proxy;
 use crate::process::{command, found, install_package, output, pause, run};
 
 /// Idle connections that are held open at once.
@@ -85,12 +85,13 @@ impl Load {
     pub(super) fn round(&self, proxy: &Proxy) -> Result<Round> {
         let (seconds, address) = (self.seconds, proxy.place.listen);
         let before = cpu_millis(proxy.id())?;
-        let said = output(
-            Command::new("wrk")
-                .args(["-t2", "-c64", &format!("-d{seconds}s"), "-s"])
-                .arg(&self.script)
-                .arg(format!("http://{address}{PATH}")),
-        )?;
+        let mut wrk = Command::new("wrk");
+        wrk.args(["-t2", "-c64", &format!("-d{seconds}s"), "-s"]);
+        wrk.arg(&self.script);
+        if let Some(token) = &proxy.asks.token {
+            wrk.args(["-H", &format!("authorization: Bearer {token}")]);
+        }
+        let said = output(wrk.arg(format!("http://{address}{}", proxy.asks.path)))?;
         let cpu_millis = cpu_millis(proxy.id())? - before;
         let line = said.lines().find_map(|line| line.strip_prefix("figures"));
         let figures: Vec<u64> = line
@@ -116,13 +117,13 @@ impl Load {
 pub(super) fn idle(proxy: &Proxy) -> Result<u64> {
     let before = resident(proxy.id())?;
     let address = proxy.place.listen;
-    let request = format!("GET {PATH} HTTP/1.1\r\nhost: {address}\r\n\r\n");
+    let request = proxy.request("keep-alive");
     let mut held = Vec::new();
     for number in 0..IDLE {
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
         stream.write_all(request.as_bytes())?;
-        let mut answer = [0; 4096];
+        let mut answer = [0; 8192];
         let read = stream.read(&mut answer)?;
         let good = answer[..read].starts_with(b"HTTP/1.1 200 ");
         ensure!(good, "connection {number} was not answered");

