@@ -16,7 +16,7 @@ use super::fill::Fill;
 use super::flight::{Landing, Outcome, Source};
 use super::key::{Key, Target};
 use super::policy::{Timing, Verdict};
-use super::route::{Route, path_tag, strip_tags};
+use super::route::{Route, is_authorized, path_tag, strip_tags};
 use super::share::Asked;
 use super::store::Lookup;
 
@@ -52,7 +52,7 @@ impl Question {
             head.headers.remove(name);
         }
         Self {
-            authorized: head.headers.contains_key(http::header::AUTHORIZATION),
+            authorized: is_authorized(&head.headers, &head.extensions),
             head,
             key,
             path_tag: path_tag(target.authority, target.uri.path()),

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, CACHE_CONTROL, IF_MATCH, IF_UNMODIFIED_SINCE, RANGE};
-use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode};
+use http::{Extensions, HeaderMap, HeaderName, Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use kernel::Timestamp;
 use prometheus_client::metrics::counter::Counter;
@@ -20,6 +20,7 @@ use super::status::{Forward, hit};
 use super::store::Lookup;
 use super::vary::Selecting;
 use super::{CacheSettings, Shared};
+use crate::identity::Identity;
 
 pub(crate) const SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
 pub(crate) const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
@@ -80,6 +81,12 @@ thread_local! {
     static KEY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Whether the answer may be for this caller only, if it does not say otherwise (RFC 9111, section
+/// 3.5). Whoever the gateway has let in by another credential counts like one with `Authorization`.
+pub(crate) fn is_authorized(headers: &HeaderMap, extensions: &Extensions) -> bool {
+    headers.contains_key(AUTHORIZATION) || extensions.get::<Arc<Identity>>().is_some()
+}
+
 impl Route {
     /// Looks up a GET or a HEAD.
     pub(crate) fn look(&self, request: &Request<Body>) -> Look {
@@ -98,7 +105,7 @@ impl Route {
         } else {
             Directives::default()
         };
-        let authorized = headers.contains_key(AUTHORIZATION);
+        let authorized = is_authorized(headers, request.extensions());
         let through = self.passes_through(request, &asks);
         let mut ask = Ask {
             key: Key::default(),

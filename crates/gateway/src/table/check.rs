@@ -125,11 +125,6 @@ fn policies(route: &Route, wrong: &mut impl FnMut(String)) {
             "`cache` and `limit` are for routes to upstreams",
         ));
     }
-    if route.auth.is_some() && route.cache.is_some() {
-        wrong(String::from(
-            "a route with `auth` keeps no answers: they could be those of somebody else",
-        ));
-    }
     if let Some(cache) = &route.cache {
         let faults = cache.faults(&StoreSettings::default());
         faults

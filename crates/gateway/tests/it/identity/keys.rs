@@ -18,14 +18,21 @@ fn line(name: &str, key: &str, scopes: &str) -> String {
 }
 
 async fn desk(text: &str) -> (Desk, tempfile::TempDir) {
+    let route =
+        "[gateway.route.request]\nheaders.set = { x-may = \"{{ identity.scopes | join(' ') }}\" }";
+    desk_with(text, route).await
+}
+
+/// `route` stands at the end of the route.
+async fn desk_with(text: &str, route: &str) -> (Desk, tempfile::TempDir) {
     let (backend, played) = (Backend::start("all").await, Played::start().await);
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("keys.txt");
     std::fs::write(&file, text).expect("written");
     let more = format!("[gateway.keys.partners]\nfile = {file:?}");
-    let auth = "by = [\"partners\"]\nscopes = [\"read\"]\nstrip = true\nforward = { subject = \"x-caller\" }\n\
-                [gateway.route.request]\nheaders.set = { x-may = \"{{ identity.scopes | join(' ') }}\" }";
-    let bridge = Bridge::open(&table(&backend, &played, &more, auth)).await;
+    let auth = "by = [\"partners\"]\nscopes = [\"read\"]\nstrip = true\nforward = { subject = \"x-caller\" }";
+    let auth = format!("{auth}\n{route}");
+    let bridge = Bridge::open(&table(&backend, &played, &more, &auth)).await;
     let desk = Desk {
         backend,
         played,
@@ -76,4 +83,28 @@ async fn a_file_that_changes_is_read_again_and_a_wrong_one_is_not() {
     std::fs::write(&file, line("three", "k3", "read")).expect("written");
     while status("k3").await != 200 {}
     assert_eq!(status("k2").await, 401);
+}
+
+/// The upstream sees no `Authorization` and no key: the gateway has taken them out.
+#[tokio::test]
+async fn what_one_caller_got_is_kept_for_others_only_if_the_answer_says_so() {
+    let text = line("one", "k1", "read") + &line("two", "k2", "read");
+    let (desk, _folder) = desk_with(&text, "[gateway.route.cache]").await;
+    let seen_by = async |key: &str| {
+        let asked = desk.bridge.client().get("/mine/x");
+        let seen = asked.header("x-api-key", key).await.expect(200);
+        seen["headers"]["x-caller"].as_str().map(str::to_owned)
+    };
+    desk.backend.tells("cache-control", "max-age=60");
+    for (key, name) in [("k1", "one"), ("k2", "two"), ("k1", "one")] {
+        assert_eq!(seen_by(key).await.as_deref(), Some(name));
+    }
+    assert_eq!(desk.backend.requests(), 3);
+    desk.backend.tells("cache-control", "public, max-age=60");
+    for key in ["k1", "k2"] {
+        assert_eq!(seen_by(key).await.as_deref(), Some("one"));
+    }
+    assert_eq!(desk.backend.requests(), 4);
+    // Who may not call gets nothing of it.
+    refused(desk.call("k3").await, "nobody here");
 }
