@@ -57,6 +57,7 @@ use self::second::{EVERYTHING, Second};
 pub use self::second::{Found, Put, SecondKey, SecondLevel, SecondLevelError};
 pub use self::service::{CacheLayer, CacheService, Upstream};
 pub use self::settings::{CacheSettings, StoreSettings};
+pub(crate) use self::status::CACHE_STATUS;
 use self::store::{Passes, Store};
 
 /// The store, which outlives reloads of the configuration. Cheap to clone.

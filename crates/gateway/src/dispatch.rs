@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::header::ALLOW;
 use http::{HeaderValue, Method, Request, Response};
@@ -14,6 +15,7 @@ use platform::http::refuse;
 use tower::Service;
 use wire::Body;
 
+use crate::access_log::{Trail, note};
 use crate::compose::Ask;
 use crate::door::Door;
 use crate::forward::with_path;
@@ -56,33 +58,53 @@ impl Service<Request<Body>> for Dispatch {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let inner = self.0.clone();
-        Box::pin(async move {
-            Ok(inner
-                .door
-                .pass(request, |request| inner.lead(request))
-                .await)
-        })
+        let trail = inner.trail(&mut request, false);
+        let answering = async move {
+            let led = |request| inner.lead(request);
+            inner.door.pass(request, led).await
+        };
+        match trail {
+            None => Box::pin(answering.map(Ok)),
+            Some(trail) => Box::pin(trail.follow(answering).map(Ok)),
+        }
     }
 }
 
 impl Inner {
     async fn lead(&self, request: Request<Body>) -> Response<Body> {
-        let part = |request| -> BoxFuture<'_, _> { Box::pin(self.part(request)) };
+        let part = |request| self.part(request);
         self.answer(request, Some(&part)).await
     }
 
     /// Answers the request for a part of an answer: as any other, but not put together again.
-    async fn part(&self, request: Request<Body>) -> Response<Body> {
-        self.answer(request, None).await
+    fn part(&self, mut request: Request<Body>) -> BoxFuture<'_, Response<Body>> {
+        let trail = self.trail(&mut request, true);
+        let answering = self.answer(request, None);
+        match trail {
+            None => Box::pin(answering),
+            Some(trail) => Box::pin(trail.follow(answering)),
+        }
+    }
+
+    /// The trail of a request, if the table wants to know.
+    fn trail(&self, request: &mut Request<Body>, part: bool) -> Option<Trail> {
+        let log = self.live.present().access_log()?;
+        Some(Trail::begin(log, part, request))
     }
 
     /// Answers a request; `ask` answers those for its parts, if it may have any.
     async fn answer(&self, mut request: Request<Body>, ask: Option<Ask<'_>>) -> Response<Body> {
         match self.route(&mut request) {
-            Ok(Answers::Route(route)) => route.call(request, ask).await,
-            Ok(Answers::Shop) => self.shop.call(request).await,
+            Ok(Answers::Route(route)) => {
+                note(|trail| trail.led_to(&route));
+                route.call(request, ask).await
+            }
+            Ok(Answers::Shop) => {
+                note(Trail::led_to_shop);
+                self.shop.call(request).await
+            }
             Ok(Answers::OtherMethods(methods)) => method_not_allowed(&methods),
             Err(problem) => refuse(problem),
         }

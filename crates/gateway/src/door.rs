@@ -12,6 +12,7 @@ use wire::network::Networks;
 use wire::server::Connection;
 
 use crate::Config;
+use crate::access_log::note;
 use crate::client_address::{self, Forwarding, Origin};
 use crate::limit::concurrency::{Concurrency, overloaded};
 use crate::limit::{Counters, Rules};
@@ -76,6 +77,7 @@ impl Door {
             Ok(origin) => origin,
             Err(problem) => return refuse(problem),
         };
+        note(|trail| trail.of_client(origin.client));
         strip(request.headers_mut());
         request
             .extensions_mut()

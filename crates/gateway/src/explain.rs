@@ -176,7 +176,7 @@ impl Explainer {
                 let theirs = self
                     .table
                     .upstreams()
-                    .filter(|upstream| upstreams.iter().any(|(name, _)| *name == upstream.name));
+                    .filter(|upstream| upstreams.iter().any(|(name, _)| **name == *upstream.name));
                 let servers = theirs.flat_map(|upstream| upstream.states());
                 let seen = forward.path(target.path());
                 let seen = seen.unwrap_or_else(|| target.path().to_owned());

@@ -67,7 +67,7 @@ impl Forward {
         self.targets.iter().map(move |(end, upstream)| {
             let share = end - before;
             before = *end;
-            (upstream.name.as_str(), share)
+            (&*upstream.name, share)
         })
     }
 

@@ -12,6 +12,7 @@
 //! 5. for the shop, [compression, the caller's token](shop), the route's
 //!    [`Guard`](platform::http::route::Guard), then the service or the [`proxy`].
 
+mod access_log;
 pub mod cache;
 mod client_address;
 mod compose;
@@ -180,7 +181,7 @@ impl Gateway {
         let present = self.live.present();
         let states = present.upstreams().map(|upstream| {
             let servers = serde_json::to_value(upstream.states()).unwrap_or_default();
-            (upstream.name.clone(), servers)
+            (upstream.name.to_string(), servers)
         });
         states.collect()
     }

@@ -13,6 +13,7 @@ use tower_http::compression::predicate::{And, NotForContentType, Predicate, Size
 use tower_http::compression::{Compression, CompressionLayer};
 use wire::Body;
 
+use crate::access_log::note;
 use crate::router::{Conditions, Found, Router};
 use crate::{Services, docs, errors, proxy};
 
@@ -73,7 +74,10 @@ impl Shop {
     pub(crate) async fn call(&self, mut request: Request<Body>) -> Response<Body> {
         if self.is_there {
             match authenticate(&self.http.authenticator, request.headers()).await {
-                Ok(caller) => request.extensions_mut().insert(CallerOf(caller)),
+                Ok(caller) => {
+                    note(|trail| trail.by(&caller));
+                    request.extensions_mut().insert(CallerOf(caller))
+                }
                 Err(error) => return error.into_response().map(Body::new),
             };
         }

@@ -25,7 +25,7 @@ use crate::purge_on_event::PurgeRule;
 use crate::redirect::Redirect;
 use crate::router::{Found, Router};
 use crate::stack::Stack;
-use crate::table::{self, Auth, Table, all_conditions};
+use crate::table::{self, AccessLog, Auth, Table, all_conditions};
 use crate::transform::TransformLayer;
 use crate::upstream::Upstream;
 
@@ -77,6 +77,8 @@ pub(crate) struct Snapshot {
     upstreams: BTreeMap<String, Arc<Upstream>>,
     identities: Identities,
     purges: Vec<PurgeRule>,
+    /// Which requests have a line in the log.
+    access_log: Option<AccessLog>,
 }
 
 /// A route, ready to answer.
@@ -159,6 +161,7 @@ impl Snapshot {
                 .iter()
                 .map(|purge| PurgeRule::new(purge.get_ref()))
                 .collect(),
+            access_log: table.access_log,
         }
     }
 
@@ -171,6 +174,10 @@ impl Snapshot {
             Found::Route(index) => self.routes.get(index).ok_or(Found::Nothing),
             other => Err(other),
         }
+    }
+
+    pub(crate) fn access_log(&self) -> Option<AccessLog> {
+        self.access_log
     }
 
     pub(crate) fn is_empty(&self) -> bool {

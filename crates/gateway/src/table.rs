@@ -13,6 +13,7 @@
 //!
 //! Every key is strict, and everything that is wrong is told at once, with its line.
 
+mod access_log;
 mod check;
 mod identity;
 mod purge;
@@ -28,6 +29,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
+pub(crate) use self::access_log::AccessLog;
 pub(crate) use self::check::{all_conditions, server, target};
 pub(crate) use self::identity::{Auth, Away, Forwarded, Introspection, Issuer, Keys, Named};
 pub(crate) use self::purge::PurgeOn;
@@ -42,6 +44,9 @@ use crate::transform::{RequestSettings, ResponseSettings};
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Table {
+    /// Which requests have a line in the log; none without it.
+    #[serde(default)]
+    pub(crate) access_log: Option<AccessLog>,
     /// In the order of the file.
     #[serde(default, rename = "route")]
     pub(crate) routes: Vec<Spanned<Route>>,

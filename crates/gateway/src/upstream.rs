@@ -37,7 +37,7 @@ pub(crate) use self::send::Sending;
 /// The servers of one upstream, and what is known of each.
 #[derive(Debug)]
 pub(crate) struct Upstream {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     pub(crate) definition: table::Upstream,
     members: ArcSwap<Vec<Arc<Member>>>,
     workers: usize,
@@ -58,7 +58,7 @@ impl Upstream {
     pub(crate) fn new(name: &str, definition: &table::Upstream, around: &Surroundings) -> Self {
         let limited = definition.concurrency.per_server() != PerServer::Unlimited;
         let upstream = Self {
-            name: name.to_owned(),
+            name: name.into(),
             definition: definition.clone(),
             members: ArcSwap::default(),
             workers: around.workers,
@@ -81,11 +81,11 @@ impl Upstream {
         let present = self.members.load();
         let known: HashMap<&str, &Arc<Member>> = present
             .iter()
-            .map(|member| (member.url.as_str(), member))
+            .map(|member| (&*member.url, member))
             .collect();
         let mut members: Vec<Arc<Member>> = Vec::with_capacity(urls.len());
         for url in urls {
-            if members.iter().any(|member| member.url == *url) {
+            if members.iter().any(|member| *member.url == **url) {
                 continue;
             }
             match known.get(url.as_str()) {

@@ -14,6 +14,7 @@ use super::presented::Presented;
 use super::refusal::Refused;
 use super::tell::Tell;
 use super::{Identities, Identity, fingerprint};
+use crate::access_log::note;
 use crate::table::{self, Away};
 
 /// Lets a request through to whom it may call, with an [`Identity`] in its extensions (as
@@ -90,6 +91,7 @@ impl Guard {
             Err(Refused::Away(_)) if self.lets_anybody_in() => return Ok(()),
             identified => identified?,
         };
+        note(|trail| trail.by_subject(&identity));
         self.access.check(&identity)?;
         self.tell.tell(&identity, headers);
         request.extensions_mut().insert(identity);

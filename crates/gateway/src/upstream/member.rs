@@ -1,5 +1,6 @@
 //! One server of an upstream.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::table::{self, Health};
 /// One server: its connections, its load, its standing.
 #[derive(Debug)]
 pub(super) struct Member {
-    pub(super) url: String,
+    pub(super) url: Arc<str>,
     /// Its authority, as the `Host` of requests.
     pub(super) host: HeaderValue,
     /// One for each worker: a connection stays on the thread that has opened it.
@@ -66,7 +67,7 @@ impl Member {
     ) -> Result<Self, String> {
         let dial = Dial::new(url, definition)?;
         let host = field(&dial.authority)?;
-        let dial: std::sync::Arc<Dial> = std::sync::Arc::new(dial);
+        let dial = Arc::new(dial);
         let settings = Settings {
             idle: definition.idle,
             idle_timeout: definition.idle_timeout,
@@ -75,7 +76,7 @@ impl Member {
         };
         let pool = || Pool::new(dial.clone(), settings.clone());
         Ok(Self {
-            url: url.to_owned(),
+            url: url.into(),
             host,
             pools: (0..workers.max(1)).map(|_| pool()).collect(),
             probes: pool(),
@@ -173,7 +174,7 @@ impl Member {
     pub(super) fn state(&self, now: u64) -> MemberState {
         let standing = self.standing.lock();
         MemberState {
-            url: self.url.clone(),
+            url: self.url.to_string(),
             healthy: standing.is_well(),
             ejected: standing.is_well() && !standing.is_usable(now),
             in_flight: self.load.in_flight(),

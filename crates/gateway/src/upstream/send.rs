@@ -15,6 +15,7 @@ use wire::client::ExchangeError;
 use super::balance::Admission;
 use super::hedge::{is_idempotent, may_be_hedged};
 use super::{Member, Outcome, Upstream};
+use crate::access_log::{Trail, note};
 use crate::table::Hedge;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -104,6 +105,7 @@ impl Upstream {
     ) -> Result<Response<Body>, ExchangeError> {
         let member = server.member;
         let attempt = member.attempt(self.now());
+        note(|trail| trail.asks(&self.name, &member.url));
         let left = deadline.saturating_duration_since(Instant::now());
         let result = member.pool().send(parts, body, left, harmless).await;
         let outcome = match &result {
@@ -113,6 +115,11 @@ impl Upstream {
             Err(ExchangeError::Request(_)) => Outcome::Unknown,
             Err(_) => Outcome::Failed,
         };
+        match outcome {
+            Outcome::Answered => note(|trail| trail.heard(&self.name, &member.url)),
+            Outcome::Failed => note(Trail::failed),
+            Outcome::Unknown => {}
+        }
         self.measures
             .tried(outcome, matches!(result, Err(ExchangeError::Slow)));
         let now = self.now();

@@ -1,5 +1,6 @@
 //! The gateway before other servers, over HTTP.
 
+mod access_log;
 mod bridge;
 mod compose;
 mod crowded;

@@ -231,7 +231,8 @@ fn deadline(http: &HttpContext, trust: Trust, headers: &HeaderMap) -> Duration {
     asked.map_or(limit, |millis| limit.min(Duration::from_millis(millis)))
 }
 
-fn request_id(headers: &HeaderMap, trace: TraceContext) -> HeaderValue {
+/// What a client calls its request, if that is plain.
+pub fn named_id(headers: &HeaderMap) -> Option<&HeaderValue> {
     let plain = |value: &&HeaderValue| {
         let bytes = value.as_bytes();
         (1..=64).contains(&bytes.len())
@@ -239,12 +240,12 @@ fn request_id(headers: &HeaderMap, trace: TraceContext) -> HeaderValue {
                 .iter()
                 .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
     };
+    headers.get(REQUEST_ID).filter(plain)
+}
+
+fn request_id(headers: &HeaderMap, trace: TraceContext) -> HeaderValue {
     let own = || HeaderValue::try_from(trace.trace_id_text()).expect("hexadecimal");
-    headers
-        .get(REQUEST_ID)
-        .filter(plain)
-        .cloned()
-        .unwrap_or_else(own)
+    named_id(headers).cloned().unwrap_or_else(own)
 }
 
 /// Answers for paths that no route has.

@@ -1,0 +1,292 @@
+//! Lines in the log for requests.
+
+use std::io;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use testkit::Backend;
+use tracing_subscriber::EnvFilter;
+
+use crate::bridge::Bridge;
+
+/// What this process tells of requests.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut log = self.0.lock().expect("nobody panics here");
+        log.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    /// Listens to every thread; all tests of this program share it.
+    fn listen() -> Self {
+        static LOG: OnceLock<Log> = OnceLock::new();
+        let start = || {
+            let log = Self::default();
+            let writer = log.clone();
+            let started = tracing_subscriber::fmt()
+                .with_env_filter(EnvFilter::new("gateway::access_log=info"))
+                .with_writer(move || writer.clone())
+                .json()
+                .flatten_event(true)
+                .try_init();
+            started.expect("nobody else listens");
+            log
+        };
+        LOG.get_or_init(start).clone()
+    }
+
+    fn text(&self) -> String {
+        let log = self.0.lock().expect("nobody panics here");
+        String::from_utf8(log.clone()).expect("a text")
+    }
+
+    /// The lines of a trace.
+    fn lines(&self, trace: u128) -> Vec<Value> {
+        let id = trace_id(trace);
+        let text = self.text();
+        let lines = text
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"));
+        lines
+            .filter(|line: &Value| line["trace_id"] == id)
+            .collect()
+    }
+
+    /// The only line of a trace; it may be written a moment after the client has the answer.
+    async fn line(&self, trace: u128) -> Value {
+        let told = async {
+            loop {
+                match self.lines(trace).as_slice() {
+                    [] => tokio::task::yield_now().await,
+                    [line] => return line.clone(),
+                    more => panic!("{more:?}"),
+                }
+            }
+        };
+        let told = tokio::time::timeout(Duration::from_secs(20), told).await;
+        told.expect("a line")
+    }
+}
+
+fn trace_id(trace: u128) -> String {
+    format!("{trace:032x}")
+}
+
+/// As a client tells it.
+fn parent(trace: u128) -> String {
+    format!("00-{}-00f067aa0ba902b7-01", trace_id(trace))
+}
+
+/// A trace that nobody else has; the last 56 bits decide about it.
+fn trace(test: u128, lot: u128) -> u128 {
+    (test << 64) | lot
+}
+
+/// `/one/...` leads to the servers; `log` is the section of the table.
+async fn bridge(servers: &[&str], log: &str, route: &str) -> Bridge {
+    let servers = json!(servers).to_string();
+    Bridge::open(&format!(
+        r#"
+        {log}
+        [gateway.upstream.one]
+        servers = {servers}
+        ejection = {{ failures = 0 }}
+        retry_budget = "100%"
+        [[gateway.route]]
+        name = "to-one"
+        path = "/one/{{*rest}}"
+        upstream = "one"
+        {route}
+        "#
+    ))
+    .await
+}
+
+#[tokio::test]
+async fn a_line_tells_who_has_asked_for_what_and_who_has_answered() {
+    let log = Log::listen();
+    let backend = Backend::start("one").await;
+    backend.tells("cache-control", "max-age=60");
+    let bridge = bridge(&[&backend.url()], "[gateway.access_log]", "cache = {}").await;
+    let asked = bridge.client().with_token("a-bearer-token");
+    let url = "/one/a?password=hidden";
+    let answer = asked
+        .post(url, "12345678")
+        .header("traceparent", parent(trace(1, 1)));
+    let answer = answer.header("x-request-id", "mine-7").await;
+    let size = answer.bytes.len();
+    answer.expect(200);
+    let line = log.line(trace(1, 1)).await;
+    for (field, told) in [
+        ("target", json!("gateway::access_log")),
+        ("level", json!("INFO")),
+        ("request_id", json!("mine-7")),
+        ("route", json!("to-one")),
+        ("method", json!("POST")),
+        ("path", json!("/one/a")),
+        ("status", json!(200)),
+        ("bytes_in", json!(10)),
+        ("bytes_out", json!(size)),
+        ("upstream", json!("one")),
+        ("server", json!(backend.url())),
+        ("attempts", json!(1)),
+        ("cache", json!("fwd=method")),
+        ("client", json!("127.0.0.1")),
+    ] {
+        assert_eq!(line[field], told, "{field} in {line}");
+    }
+    assert!(
+        line["micros"].as_u64() <= line["micros_in_all"].as_u64(),
+        "{line}"
+    );
+    for secret in ["hidden", "a-bearer-token", "12345678"] {
+        assert!(!log.text().contains(secret), "{secret}");
+    }
+    assert!(
+        line.get("part").is_none() && line.get("broken_off").is_none(),
+        "{line}"
+    );
+}
+
+#[tokio::test]
+async fn the_shop_and_the_parts_of_an_answer_have_their_lines() {
+    let log = Log::listen();
+    let backend = Backend::start("one").await;
+    let compose = r#"
+        [[gateway.compose]]
+        name = "both"
+        path = "/both"
+        part.one = { get = "/one/a" }
+        part.shop = { get = "/v1/products?limit=1" }
+        "#;
+    let bridge = bridge(&[&backend.url()], "[gateway.access_log]", compose).await;
+    let asked = bridge.client().get("/both");
+    asked
+        .header("traceparent", parent(trace(2, 1)))
+        .await
+        .expect(200);
+    let whole = log.lines(trace(2, 1));
+    let told = |route: &str| {
+        whole
+            .iter()
+            .find(|line| line["route"] == route)
+            .expect("a line")
+    };
+    assert_eq!(told("to-one")["part"], true);
+    assert_eq!(told("shop")["part"], true);
+    assert_eq!(told("shop")["client"], "127.0.0.1");
+    assert!(told("both").get("part").is_none());
+
+    let ada = bridge.shop.customer("ada").await;
+    let asked = ada.client.get("/v1/customers/me");
+    asked
+        .header("traceparent", parent(trace(2, 2)))
+        .await
+        .expect(200);
+    let line = log.line(trace(2, 2)).await;
+    assert_eq!(line["subject"].as_str(), ada.customer_id.as_deref());
+    assert_eq!(
+        (&line["route"], &line["path"]),
+        (&json!("shop"), &json!("/v1/customers/me"))
+    );
+}
+
+#[tokio::test]
+async fn what_fails_or_is_slow_is_told_whatever_its_trace() {
+    let log = Log::listen();
+    let backend = Backend::start("one").await;
+    // Nobody listens there any more.
+    let gone = Backend::start("gone").await.url();
+    let quiet = "[gateway.access_log]\nsample = 0\nslow = \"1h\"";
+    let bridge = bridge(&[&backend.url(), &gone], quiet, "deadline = \"200ms\"").await;
+    let ask = |lot: u128| {
+        let asked = bridge.client().get("/one/a");
+        asked.header("traceparent", parent(trace(3, lot)))
+    };
+    // The one that answers is asked first by half of them.
+    for lot in 0..40 {
+        ask(lot).await.expect(200);
+    }
+    let told: Vec<Value> = (0..40).flat_map(|lot| log.lines(trace(3, lot))).collect();
+    assert!(
+        (1..40).contains(&told.len()),
+        "only what has failed: {told:?}"
+    );
+    for line in told {
+        assert_eq!(
+            (&line["attempts"], &line["status"]),
+            (&json!(2), &json!(200))
+        );
+        assert_eq!(line["server"], backend.url());
+        assert!(line.get("bytes_in").is_none(), "nobody counts");
+    }
+    backend.falls_silent();
+    ask(100).await.problem(504, "server.deadline_exceeded");
+    assert_eq!(log.line(trace(3, 100)).await["status"], 504);
+    backend.speaks_again();
+
+    let before = std::fs::read_to_string(bridge.file("routes.toml")).expect("read");
+    bridge.write(&before.replace("1h", "0s"));
+    assert_eq!(bridge.admin().post("/gateway/reload", ()).await.status, 204);
+    ask(200).await.expect(200);
+    assert_eq!(log.lines(trace(3, 200)).len(), 1, "everything is slow now");
+}
+
+#[tokio::test]
+async fn all_requests_of_a_trace_are_told_or_none() {
+    let log = Log::listen();
+    let backend = Backend::start("one").await;
+    let half = "[gateway.access_log]\nsample = 0.5";
+    let bridge = bridge(&[&backend.url()], half, "").await;
+    for lot in 0..32 {
+        let trace = trace(4, lot << 51);
+        for _ in 0..3 {
+            let asked = bridge.client().get("/one/a");
+            asked.header("traceparent", parent(trace)).await.expect(200);
+        }
+        let expected = if lot < 16 { 0 } else { 3 };
+        assert_eq!(log.lines(trace).len(), expected, "{lot}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_refused_at_the_door_is_told_too() {
+    let log = Log::listen();
+    let bridge = bridge(&["http://127.0.0.1:1"], "[gateway.access_log]", "").await;
+    let asked = bridge.client().get("/one/%00");
+    asked
+        .header("traceparent", parent(trace(5, 1)))
+        .await
+        .problem(400, "gateway.bad_path");
+    let line = log.line(trace(5, 1)).await;
+    assert_eq!(
+        (&line["status"], &line["path"]),
+        (&json!(400), &json!("/one/%00"))
+    );
+    assert!(
+        line.get("route").is_none() && line.get("attempts").is_none(),
+        "{line}"
+    );
+}
+
+#[tokio::test]
+async fn a_share_that_is_none_is_told_with_its_line() {
+    let bridge = bridge(&["http://127.0.0.1:1"], "", "").await;
+    bridge.write("[gateway.access_log]\nsample = 20\n");
+    let refused = bridge.admin().post("/gateway/reload", ()).await;
+    let text = String::from_utf8_lossy(&refused.bytes).into_owned();
+    assert!(
+        text.contains("routes.toml:2: expected a share from 0 to 1"),
+        "{text}"
+    );
+}
