@@ -54,6 +54,12 @@ pub enum Explanation {
         servers: Vec<String>,
         /// What they see.
         target: String,
+        /// The largest body, in bytes.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        body_limit: Option<u64>,
+        /// How many requests are answered at once.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        concurrency: Option<u32>,
     },
     /// An answer that is put together.
     Compose {
@@ -168,7 +174,8 @@ impl Explainer {
                 }
             }
             Target::Forward(stack) => {
-                let forward = stack.forward();
+                let (forward, bounds) = (stack.forward(), stack.bounds());
+                let places = bounds.and_then(|bounds| bounds.places.as_ref());
                 let shares = forward
                     .shares()
                     .map(|(name, share)| (name.to_owned(), share));
@@ -187,6 +194,8 @@ impl Explainer {
                     servers: servers.map(|server| server.url).collect(),
                     upstreams,
                     target: seen + &query.unwrap_or_default(),
+                    body_limit: bounds.and_then(|bounds| bounds.body),
+                    concurrency: places.map(|places| places.settings.max),
                 }
             }
         }
@@ -224,6 +233,8 @@ impl fmt::Display for Explanation {
                 upstreams,
                 servers,
                 target,
+                body_limit,
+                concurrency,
             } => {
                 let all: u64 = upstreams.iter().map(|(_, share)| share).sum();
                 writeln!(f, "route      {route} ({template})")?;
@@ -235,7 +246,14 @@ impl fmt::Display for Explanation {
                 } else {
                     servers.join(", ")
                 };
-                write!(f, "servers    {servers}\nthey see   {target}")
+                write!(f, "servers    {servers}\nthey see   {target}")?;
+                if let Some(bytes) = body_limit {
+                    write!(f, "\nbodies     at most {bytes} bytes")?;
+                }
+                match concurrency {
+                    Some(max) => write!(f, "\nat once    {max} requests"),
+                    None => Ok(()),
+                }
             }
             Self::Redirect {
                 route,

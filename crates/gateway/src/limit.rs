@@ -3,14 +3,18 @@
 //! How **often**: a request meets one or more [`Rules`]; it takes from all of them, or, if one
 //! refuses it, from none. The [`gcra`] decides, the same in the counters of one process
 //! ([`local`]) and in those of all instances ([`shared`]); the [`LimitLayer`] asks and answers.
-//! How many **at once**: [`concurrency`], by a fixed limit or one that finds itself ([`adaptive`]).
+//! How many **at once**: [`concurrency`], by a fixed limit or one that finds itself ([`adaptive`]);
+//! of a route, [`Places`], and how large: [`Bounds`].
 
 pub(crate) mod adaptive;
+mod body;
+mod bounds;
 pub(crate) mod concurrency;
 mod gcra;
 mod key;
 mod layer;
 mod local;
+mod places;
 mod rule;
 pub(crate) mod settings;
 mod shared;
@@ -30,8 +34,10 @@ use platform::metrics::Metrics;
 use platform::redis::{Redis, RedisSettings};
 use prometheus_client::metrics::counter::Counter;
 
+pub(crate) use self::bounds::{Bounded, Bounds};
 pub(crate) use self::layer::{LimitLayer, Limited};
 use self::local::Local;
+pub(crate) use self::places::Places;
 use self::rule::Ask;
 pub(crate) use self::rule::Rules;
 pub(crate) use self::settings::LimitSettings;

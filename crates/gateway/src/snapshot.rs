@@ -22,6 +22,7 @@ use crate::forward::Forward;
 use crate::identity::{Guard, Identities, Shared};
 use crate::limit::{Counters, LimitLayer, Rules};
 use crate::purge_on_event::PurgeRule;
+use crate::limit::{Bounds, Counters, LimitLayer, Places, Rules};
 use crate::redirect::Redirect;
 use crate::router::{Found, Router};
 use crate::stack::Stack;
@@ -54,7 +55,7 @@ impl fmt::Debug for Surroundings {
 
 impl Surroundings {
     /// What stands before the upstreams of a checked route.
-    fn stack(&self, route: &table::Route, forward: Forward) -> Stack {
+    fn stack(&self, route: &table::Route, forward: Forward, places: Option<Arc<Places>>) -> Stack {
         let limits = (!route.limits.is_empty()).then(|| {
             let rules = Rules::new(&route.limits, &self.metrics).expect("the table was checked");
             LimitLayer::new(self.counters.clone(), rules, route.name.as_str())
@@ -65,7 +66,8 @@ impl Surroundings {
         });
         let patience = route.deadline.unwrap_or(self.longest).min(self.longest);
         let transform = TransformLayer::of(route, patience).expect("the table was checked");
-        Stack::new(limits, transform, cache, forward)
+        let bounds = Bounds::new(route, places, &self.metrics.shed);
+        Stack::new(limits, bounds, transform, cache, forward)
     }
 }
 
@@ -75,6 +77,8 @@ pub(crate) struct Snapshot {
     router: Router,
     routes: Vec<Arc<Route>>,
     upstreams: BTreeMap<String, Arc<Upstream>>,
+    /// Of the routes that answer so many requests at once.
+    places: BTreeMap<String, Arc<Places>>,
     identities: Identities,
     purges: Vec<PurgeRule>,
     /// Which requests have a line in the log.
@@ -114,6 +118,15 @@ impl Snapshot {
             (name.clone(), kept.cloned().unwrap_or_else(make))
         });
         let upstreams: BTreeMap<String, Arc<Upstream>> = upstreams.collect();
+        let places = table.routes.iter().map(toml::Spanned::get_ref);
+        let places = places.filter_map(|route| {
+            let settings = route.concurrency?;
+            let kept = before.places.get(&route.name);
+            let kept = kept.filter(|places| places.settings == settings);
+            let make = || Arc::new(Places::new(settings));
+            Some((route.name.clone(), kept.cloned().unwrap_or_else(make)))
+        });
+        let places: BTreeMap<String, Arc<Places>> = places.collect();
         let identities = Identities::new(table, &before.identities, &around.identity);
         let find = |name: &str| upstreams.get(name).cloned();
         let make = |name: &str, path: &str, target: Option<Target>, auth: Option<&Auth>| {
@@ -137,7 +150,8 @@ impl Snapshot {
             .map(|route| {
                 let forward = || {
                     let forward = Forward::new(route, around, find)?;
-                    Some(Target::Forward(around.stack(route, forward)))
+                    let places = places.get(&route.name).cloned();
+                    Some(Target::Forward(around.stack(route, forward, places)))
                 };
                 let redirect = Redirect::new(route).map(Target::Redirect);
                 let target = redirect.or_else(forward);
@@ -155,6 +169,7 @@ impl Snapshot {
             router: Router::new(all_conditions(table)).expect("the table was checked"),
             routes: routes.chain(composes).collect(),
             upstreams,
+            places,
             identities,
             purges: table
                 .purges

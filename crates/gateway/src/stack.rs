@@ -2,10 +2,11 @@
 //! outside in:
 //!
 //! 1. its limits, `[[gateway.route.limit]]`;
-//! 2. its changes, `[gateway.route.request]` and `[gateway.route.response]`: of what may pass, and of
+//! 2. what it bounds: `body_limit` and `concurrency`;
+//! 3. its changes, `[gateway.route.request]` and `[gateway.route.response]`: of what may pass, and of
 //!    what the cache has kept as the upstream said it;
-//! 3. the cache, `[gateway.route.cache]`;
-//! 4. [`Forward`], which sends the request on.
+//! 4. the cache, `[gateway.route.cache]`;
+//! 5. [`Forward`], which sends the request on.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -20,12 +21,13 @@ use wire::Body;
 
 use crate::cache::{CacheLayer, CacheService};
 use crate::forward::Forward;
-use crate::limit::{LimitLayer, Limited};
+use crate::limit::{Bounded, Bounds, LimitLayer, Limited};
 use crate::transform::{TransformLayer, TransformService};
 
 type Cached = Either<CacheService<Sender>, Sender>;
 type Changed = Either<TransformService<Cached>, Cached>;
-type Within = Either<Limited<Changed>, Changed>;
+type Inside = Either<Bounded<Changed>, Changed>;
+type Within = Either<Limited<Inside>, Inside>;
 
 /// The innermost service. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -34,6 +36,7 @@ struct Sender(Arc<Forward>);
 /// The services of one route as one.
 pub(crate) struct Stack {
     forward: Arc<Forward>,
+    bounds: Option<Bounds>,
     service: Within,
 }
 
@@ -46,6 +49,7 @@ impl fmt::Debug for Stack {
 impl Stack {
     pub(crate) fn new(
         limits: Option<LimitLayer>,
+        bounds: Option<Bounds>,
         transform: Option<TransformLayer>,
         cache: Option<CacheLayer>,
         forward: Forward,
@@ -53,8 +57,10 @@ impl Stack {
         let forward = Arc::new(forward);
         let cached = option_layer(cache).layer(Sender(forward.clone()));
         let changed = option_layer(transform).layer(cached);
+        let inside = option_layer(bounds.clone()).layer(changed);
         Self {
-            service: option_layer(limits).layer(changed),
+            service: option_layer(limits).layer(inside),
+            bounds,
             forward,
         }
     }
@@ -62,6 +68,11 @@ impl Stack {
     /// Where the requests go in the end.
     pub(crate) fn forward(&self) -> &Forward {
         &self.forward
+    }
+
+    /// What is bounded of the requests.
+    pub(crate) fn bounds(&self) -> Option<&Bounds> {
+        self.bounds.as_ref()
     }
 
     /// Answers a request.

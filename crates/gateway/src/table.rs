@@ -14,6 +14,7 @@
 //! Every key is strict, and everything that is wrong is told at once, with its line.
 
 mod access_log;
+mod at_once;
 mod check;
 mod identity;
 mod purge;
@@ -30,6 +31,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 pub(crate) use self::access_log::AccessLog;
+pub(crate) use self::at_once::AtOnce;
 pub(crate) use self::check::{all_conditions, server, target};
 pub(crate) use self::identity::{Auth, Away, Forwarded, Introspection, Issuer, Keys, Named};
 pub(crate) use self::purge::PurgeOn;
@@ -115,6 +117,12 @@ pub(crate) struct Route {
     /// Who may call; anybody without it.
     #[serde(default)]
     pub(crate) auth: Option<Auth>,
+    /// The largest body; by default what the upstream takes.
+    #[serde(default)]
+    pub(crate) body_limit: Option<Size>,
+    /// How many requests are answered at once.
+    #[serde(default, deserialize_with = "at_once::at_once")]
+    pub(crate) concurrency: Option<AtOnce>,
     /// How often its requests are let through; a request takes from all rules, or from none.
     #[serde(default, rename = "limit")]
     pub(crate) limits: Vec<LimitSettings>,

@@ -125,6 +125,18 @@ fn policies(route: &Route, wrong: &mut impl FnMut(String)) {
             "`cache` and `limit` are for routes to upstreams",
         ));
     }
+    if !named && (route.body_limit.is_some() || route.concurrency.is_some()) {
+        wrong(String::from(
+            "`body_limit` and `concurrency` are for routes to upstreams",
+        ));
+    }
+    let at_once = route.concurrency.map(|at_once| at_once.faults());
+    at_once.into_iter().flatten().for_each(&mut *wrong);
+    if route.auth.is_some() && route.cache.is_some() {
+        wrong(String::from(
+            "a route with `auth` keeps no answers: they could be those of somebody else",
+        ));
+    }
     if let Some(cache) = &route.cache {
         let faults = cache.faults(&StoreSettings::default());
         faults

@@ -35,22 +35,22 @@ impl Played {
     }
 }
 
-struct Line(TcpStream);
+pub(crate) struct Line(TcpStream);
 
 impl Line {
-    async fn to(bridge: &Bridge) -> Self {
+    pub(crate) async fn to(bridge: &Bridge) -> Self {
         let address: SocketAddr = bridge.client().base()["http://".len()..]
             .parse()
             .expect("an address");
         Self(TcpStream::connect(address).await.expect("connects"))
     }
 
-    async fn say(&mut self, text: &str) {
+    pub(crate) async fn say(&mut self, text: &str) {
         self.0.write_all(text.as_bytes()).await.expect("written");
     }
 
     /// Hears until `end` was said.
-    async fn hear(&mut self, end: &str) -> String {
+    pub(crate) async fn hear(&mut self, end: &str) -> String {
         let mut heard = Vec::new();
         while !heard.ends_with(end.as_bytes()) {
             let byte = self.0.read_u8().await;
