@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use platform::cache::CacheUrl;
 use platform::config::{Item, Section};
+use platform::http::serve::Gate;
+use platform::metrics::Metrics;
 use wire::front::{Front, Proxies};
 use wire::network::Networks;
 use wire::tls::{ClientAuth, Files, LoadErrors, Tls};
@@ -141,7 +143,11 @@ impl Config {
 
     /// What a connection passes before its first request: the public listener, and the one that
     /// leads there. Reads the files of TLS.
-    pub fn fronts(&self, header_timeout: Duration) -> Result<Fronts, LoadErrors> {
+    pub fn fronts(
+        &self,
+        header_timeout: Duration,
+        metrics: &Metrics,
+    ) -> Result<Fronts, LoadErrors> {
         let proxies = self.proxy_protocol.then(|| Proxies {
             trusted: self.trusted.clone(),
             timeout: header_timeout,
@@ -152,7 +158,15 @@ impl Config {
             tls: None,
         };
         let public = Front { proxies, tls };
-        Ok(Fronts { public, redirect })
+        let gate = |front| Gate {
+            front,
+            uncounted: self.trusted.clone(),
+            failed_handshakes: metrics.failed_handshakes.clone(),
+        };
+        Ok(Fronts {
+            public: gate(public),
+            redirect: gate(redirect),
+        })
     }
 }
 
@@ -160,9 +174,9 @@ impl Config {
 #[derive(Debug, Clone, Default)]
 pub struct Fronts {
     /// Those of the public listener.
-    pub public: Front,
+    pub public: Gate,
     /// Those of the listener that leads there.
-    pub redirect: Front,
+    pub redirect: Gate,
 }
 
 fn tls(section: &mut Section<'_>) -> Option<wire::tls::Settings> {

@@ -224,6 +224,20 @@ fn other_methods(methods: &[Method]) -> Explanation {
     }
 }
 
+fn bounds(
+    f: &mut fmt::Formatter<'_>,
+    body_limit: Option<u64>,
+    concurrency: Option<u32>,
+) -> fmt::Result {
+    if let Some(bytes) = body_limit {
+        write!(f, "\nbodies     at most {bytes} bytes")?;
+    }
+    match concurrency {
+        Some(max) => write!(f, "\nat once    {max} requests"),
+        None => Ok(()),
+    }
+}
+
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -247,13 +261,7 @@ impl fmt::Display for Explanation {
                     servers.join(", ")
                 };
                 write!(f, "servers    {servers}\nthey see   {target}")?;
-                if let Some(bytes) = body_limit {
-                    write!(f, "\nbodies     at most {bytes} bytes")?;
-                }
-                match concurrency {
-                    Some(max) => write!(f, "\nat once    {max} requests"),
-                    None => Ok(()),
-                }
+                bounds(f, *body_limit, *concurrency)
             }
             Self::Redirect {
                 route,

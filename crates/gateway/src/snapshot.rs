@@ -118,15 +118,7 @@ impl Snapshot {
             (name.clone(), kept.cloned().unwrap_or_else(make))
         });
         let upstreams: BTreeMap<String, Arc<Upstream>> = upstreams.collect();
-        let places = table.routes.iter().map(toml::Spanned::get_ref);
-        let places = places.filter_map(|route| {
-            let settings = route.concurrency?;
-            let kept = before.places.get(&route.name);
-            let kept = kept.filter(|places| places.settings == settings);
-            let make = || Arc::new(Places::new(settings));
-            Some((route.name.clone(), kept.cloned().unwrap_or_else(make)))
-        });
-        let places: BTreeMap<String, Arc<Places>> = places.collect();
+        let places = places(table, &before.places);
         let identities = Identities::new(table, &before.identities, &around.identity);
         let find = |name: &str| upstreams.get(name).cloned();
         let make = |name: &str, path: &str, target: Option<Target>, auth: Option<&Auth>| {
@@ -214,6 +206,19 @@ impl Snapshot {
     pub(crate) fn identities(&self) -> &Identities {
         &self.identities
     }
+}
+
+/// The places of routes. Those of which the table says what it has said before are the same.
+fn places(table: &Table, before: &BTreeMap<String, Arc<Places>>) -> BTreeMap<String, Arc<Places>> {
+    let routes = table.routes.iter().map(toml::Spanned::get_ref);
+    let places = routes.filter_map(|route| {
+        let settings = route.concurrency?;
+        let kept = before.get(&route.name);
+        let kept = kept.filter(|places| places.settings == settings);
+        let make = || Arc::new(Places::new(settings));
+        Some((route.name.clone(), kept.cloned().unwrap_or_else(make)))
+    });
+    places.collect()
 }
 
 /// What decides about the route of a request.

@@ -123,6 +123,13 @@ pub struct LimitLabels {
     pub outcome: &'static str,
 }
 
+/// Labels of handshakes of TLS that have failed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct HandshakeLabels {
+    /// What [`wire::tls::Reason`] says.
+    pub reason: &'static str,
+}
+
 /// Labels of what is asked of Redis.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct RedisLabels {
@@ -197,6 +204,8 @@ pub struct Metrics {
     pub search: SearchMetrics,
     /// Requests refused by a limit.
     pub rate_limited: Counter,
+    /// Handshakes of TLS that have failed.
+    pub failed_handshakes: Family<HandshakeLabels, Counter>,
     /// Requests refused because a queue was full.
     pub shed: Counter,
 }
@@ -233,6 +242,7 @@ impl Metrics {
             http_cache: HttpCacheMetrics::default(),
             search: SearchMetrics::default(),
             rate_limited: Counter::default(),
+            failed_handshakes: Family::default(),
             shed: Counter::default(),
         };
         metrics.register();
@@ -290,6 +300,11 @@ impl Metrics {
             "rate_limited",
             "Requests refused by a limit",
             self.rate_limited.clone(),
+        );
+        r.register(
+            "tls_handshakes_failed",
+            "Handshakes of TLS that have failed, by reason",
+            self.failed_handshakes.clone(),
         );
         r.register(
             "shed",

@@ -117,13 +117,15 @@ impl Server {
         listeners: Listeners,
         hooks: &Hooks,
     ) -> Result<Self, StartErrors> {
+        let metrics = Metrics::new();
         let fronts = if roles.contains(&Role::Gateway) {
-            let fronts = settings.gateway.fronts(settings.http.header_timeout);
+            let fronts = settings
+                .gateway
+                .fronts(settings.http.header_timeout, &metrics);
             fronts.map_err(StartErrors::from)?
         } else {
             gateway::Fronts::default()
         };
-        let metrics = Metrics::new();
         let parts = wiring::build(&settings, roles, hooks, &metrics).await?;
         let Parts {
             services,
@@ -147,7 +149,7 @@ impl Server {
             relays,
             inboxes,
             databases,
-            tls: fronts.public.tls.clone(),
+            tls: fronts.public.front.tls.clone(),
         }));
         Ok(Self {
             settings,
@@ -270,7 +272,7 @@ fn open_gates(
     http: &Arc<HttpSettings>,
 ) {
     let stop = || front.shutdown().clone();
-    if let Some(tls) = fronts.public.tls.clone() {
+    if let Some(tls) = fronts.public.front.tls.clone() {
         front.spawn("certificates", tls.watch(config.tls_watch, stop().token()));
     }
     if let Some(listener) = public {

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use gateway::TableErrors;
 use platform::config::{ConfigError, Layers};
 use platform::db::{DatabaseUrl, DbError, MigrateError, reach};
+use platform::metrics::Metrics;
 
 use crate::{Role, Settings};
 
@@ -205,7 +206,9 @@ pub async fn look_around(
 ) -> StartErrors {
     let mut errors = Vec::new();
     if roles.contains(&Role::Gateway)
-        && let Err(unusable) = settings.gateway.fronts(settings.http.header_timeout)
+        && let Err(unusable) = settings
+            .gateway
+            .fronts(settings.http.header_timeout, &Metrics::new())
     {
         errors.extend(StartErrors::from(unusable).0);
     }

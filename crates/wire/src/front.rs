@@ -11,7 +11,7 @@ use crate::network::Networks;
 use crate::proxy_protocol;
 use crate::server::{Connection, Protocol};
 use crate::stream::Stream;
-use crate::tls::{Accepted, ClientCertificate, Tls};
+use crate::tls::{Accepted, ClientCertificate, HandshakeError, Tls};
 
 /// What a connection passes. The default is nothing: HTTP in the clear. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -44,9 +44,20 @@ pub struct Passed {
     pub certificate: Option<ClientCertificate>,
 }
 
+/// Why a connection has not passed.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// What should say who the client is.
+    #[error("the PROXY protocol: {0}")]
+    Proxy(#[source] io::Error),
+    /// TLS.
+    #[error("TLS: {0}")]
+    Tls(#[from] HandshakeError),
+}
+
 impl Front {
     /// Lets a connection through, or says why not. Every wait has its deadline.
-    pub async fn pass(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<Passed> {
+    pub async fn pass(&self, stream: TcpStream, peer: SocketAddr) -> Result<Passed, Refused> {
         let mut stream = Stream::tcp(stream);
         let mut connection = Connection {
             peer,
@@ -54,7 +65,8 @@ impl Front {
         };
         if let Some(proxies) = &self.proxies {
             let source;
-            (stream, source) = proxies.accept(stream, peer).await?;
+            let accepted = proxies.accept(stream, peer).await;
+            (stream, source) = accepted.map_err(Refused::Proxy)?;
             connection.peer = source.unwrap_or(peer);
         }
         let Some(tls) = &self.tls else {

@@ -6,6 +6,7 @@
 //! it was to replace stays. Connections that are open keep what they have agreed on.
 
 mod certificate;
+mod failure;
 mod load;
 mod names;
 mod watch;
@@ -23,6 +24,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 
 pub use self::certificate::{ClientCertificate, Name, Presented};
+pub use self::failure::{HandshakeError, Reason};
 use self::load::Loaded;
 pub use self::load::{LoadError, LoadErrors, Unusable};
 use self::watch::Stamps;
@@ -176,7 +178,7 @@ impl Tls {
 
     /// Shakes hands with a client. Its first byte, a place among the handshakes and the handshake
     /// have their time each: who waits for a place while others waste theirs still has its own.
-    pub async fn accept(&self, mut stream: Stream) -> io::Result<Accepted> {
+    pub async fn accept(&self, mut stream: Stream) -> Result<Accepted, HandshakeError> {
         let patience = self.0.settings.handshake_timeout;
         // Who says nothing takes nobody's place.
         let first = within(patience, stream.first_byte()).await?;
@@ -184,13 +186,15 @@ impl Tls {
             Some(HANDSHAKE) => {}
             Some(first) if first.is_ascii_uppercase() => {
                 within(patience, tell_of_https(stream)).await?;
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "not encrypted"));
+                return Err(HandshakeError::not_tls("not encrypted"));
             }
-            Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, "not TLS")),
-            None => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Some(_) => return Err(HandshakeError::not_tls("not TLS")),
+            None => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
         }
         let place = async { self.0.handshakes.acquire().await.map_err(io::Error::other) };
-        let _place = within(patience, place).await?;
+        let _place = within(patience, place)
+            .await
+            .map_err(HandshakeError::busy)?;
         let config = self.0.current.read().config.clone();
         let shaking = tokio_rustls::TlsAcceptor::from(config).accept(stream);
         let stream = within(patience, shaking).await?;

@@ -17,20 +17,24 @@ use futures_util::future::MapOk;
 use http::{Request, Response};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 use wire::Body;
-use wire::front::{Front, Passed};
+use wire::front::{Front, Passed, Refused};
 use wire::http1::Malformed;
+use wire::network::Networks;
 use wire::server::{Answers, Settings};
-use wire::tls::Presented;
+use wire::tls::{HandshakeError, Presented};
 use wire::workers::{Serving, Workers};
 
 use self::clients::{Clients, Counted};
 use super::{HttpSettings, write};
+use crate::metrics::HandshakeLabels;
 use crate::tasks::Shutdown;
 
 const BACKOFF: Duration = Duration::from_millis(50);
@@ -62,6 +66,18 @@ pub enum Threads {
     Own(usize),
 }
 
+/// What connections pass before their first request, and where is counted who does not pass. The
+/// default is nothing: HTTP in the clear.
+#[derive(Debug, Clone, Default)]
+pub struct Gate {
+    /// What they pass.
+    pub front: Front,
+    /// Whose connections are those of many clients: they are not counted by address.
+    pub uncounted: Networks,
+    /// Handshakes that fail.
+    pub failed_handshakes: Family<HandshakeLabels, Counter>,
+}
+
 /// Answers connections of `listener` in the clear; see [`serve_behind`].
 pub async fn serve(
     listener: TcpListener,
@@ -70,16 +86,16 @@ pub async fn serve(
     threads: Threads,
     shutdown: Shutdown,
 ) {
-    let front = Front::default();
-    serve_behind(listener, front, answers, settings, threads, shutdown).await;
+    let gate = Gate::default();
+    serve_behind(listener, gate, answers, settings, threads, shutdown).await;
 }
 
-/// Answers connections of `listener` that pass `front`, until `shutdown` begins, then lets running
+/// Answers connections of `listener` that pass `gate`, until `shutdown` begins, then lets running
 /// requests finish. Connections above the limit wait in the kernel's queue; those of a client that
 /// has too many are closed at once.
 pub async fn serve_behind(
     listener: TcpListener,
-    front: Front,
+    gate: Gate,
     answers: impl Answers + Sync,
     settings: Arc<HttpSettings>,
     threads: Threads,
@@ -87,10 +103,12 @@ pub async fn serve_behind(
 ) {
     let room = Room {
         slots: Arc::new(Semaphore::new(settings.connections)),
-        clients: Clients::new(settings.connections_per_address),
+        clients: Clients::new(settings.connections_per_address, gate.uncounted),
     };
     let door = Arc::new(Door {
-        front,
+        front: gate.front,
+        failed_handshakes: gate.failed_handshakes,
+        clients: room.clients.clone(),
         settings: Arc::new(connection_settings(&settings)),
         drain: shutdown.token(),
     });
@@ -142,6 +160,8 @@ struct Room {
 /// What all connections of a listener share.
 struct Door {
     front: Front,
+    failed_handshakes: Family<HandshakeLabels, Counter>,
+    clients: Arc<Clients>,
     settings: Arc<Settings>,
     drain: CancellationToken,
 }
@@ -165,11 +185,21 @@ impl Door {
         } = match passed {
             Ok(passed) => passed,
             Err(error) => {
+                if let Refused::Tls(HandshakeError { reason, .. }) = &error {
+                    let reason = reason.as_str();
+                    let labels = HandshakeLabels { reason };
+                    self.failed_handshakes.get_or_create(&labels).inc();
+                }
                 // Anybody can bring this about: worth no more than a look.
                 tracing::debug!(%peer, %error, "a connection did not pass");
                 return;
             }
         };
+        // Whom a balancer names counts for himself.
+        let named = (connection.peer != peer).then(|| self.clients.enter(connection.peer));
+        if matches!(named, Some(None)) {
+            return;
+        }
         let answers = Presented::new(answers, certificate);
         let (settings, drain) = (self.settings.clone(), self.drain.clone());
         wire::server::serve(stream, protocol, connection, answers, settings, drain).await;

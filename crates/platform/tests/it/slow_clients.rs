@@ -119,7 +119,11 @@ fn listen(tasks: &TaskGroup, http: &HttpContext, front: Front) -> SocketAddr {
     let address = listener.local_addr().expect("bound");
     let entry = Entry::new(http, Trust::Public, tower::service_fn(answer));
     let (settings, stop) = (http.settings.clone(), tasks.shutdown().clone());
-    let serving = serve::serve_behind(listener, front, entry, settings, Threads::Shared, stop);
+    let gate = serve::Gate {
+        front,
+        ..serve::Gate::default()
+    };
+    let serving = serve::serve_behind(listener, gate, entry, settings, Threads::Shared, stop);
     tasks.spawn("listener", serving);
     address
 }

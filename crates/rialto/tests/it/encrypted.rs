@@ -11,6 +11,7 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
+use tokio_rustls::client::TlsStream;
 
 struct Running {
     addresses: Vec<(&'static str, SocketAddr)>,
@@ -77,20 +78,25 @@ impl Running {
         found.expect("is open").1
     }
 
-    /// Asks by HTTPS, after `before` in the clear; nothing if there is no common ground.
-    async fn get(&self, before: &str, fields: &str) -> Option<String> {
+    /// A connection with HTTPS, after `before` in the clear; none if there is no common ground.
+    async fn connect(&self, before: &str) -> Option<TlsStream<TcpStream>> {
         let stream = TcpStream::connect(self.address("gateway.listen")).await;
         let mut stream = stream.expect("connects");
         stream.write_all(before.as_bytes()).await.expect("writes");
         let connector = tokio_rustls::TlsConnector::from(self.trusting.clone());
         let name = ServerName::try_from("localhost").expect("a name");
-        let mut stream = connector.connect(name, stream).await.ok()?;
+        connector.connect(name, stream).await.ok()
+    }
+
+    /// Asks by HTTPS, after `before` in the clear; nothing if there is no common ground.
+    async fn get(&self, before: &str, fields: &str) -> Option<String> {
+        let mut stream = self.connect(before).await?;
         let request = format!(
             "GET /v1/products HTTP/1.1\r\nhost: localhost\r\n{fields}connection: close\r\n\r\n"
         );
-        stream.write_all(request.as_bytes()).await.expect("writes");
+        stream.write_all(request.as_bytes()).await.ok()?;
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.expect("reads");
+        stream.read_to_string(&mut answer).await.ok()?;
         Some(answer)
     }
 
@@ -165,5 +171,84 @@ async fn the_client_is_who_the_balancer_says() {
         "the same client"
     );
     assert_eq!(ask("203.0.113.2", "192.0.2.4").await, "200");
+    shop.stop().await;
+}
+
+/// Sends a request on a connection that stays, and returns the first bytes of the answer; none if
+/// it was hung up on.
+async fn ask(stream: &mut TlsStream<TcpStream>) -> Option<String> {
+    let request = b"GET /v1/products?limit=1 HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    stream.write_all(request).await.ok()?;
+    let mut begin = [0; 12];
+    stream.read_exact(&mut begin).await.ok()?;
+    Some(String::from_utf8_lossy(&begin).into_owned())
+}
+
+#[tokio::test]
+async fn a_balancer_may_bring_the_connections_of_many() {
+    let limit = ("gateway.connections_per_address", "1");
+    let trusted = ("gateway.trusted", "[\"127.0.0.0/8\"]");
+    let shop = Running::start(&[limit, trusted]).await;
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        let mut stream = shop.connect("").await.expect("connects");
+        assert_eq!(ask(&mut stream).await.as_deref(), Some("HTTP/1.1 200"));
+        open.push(stream);
+    }
+    shop.stop().await;
+}
+
+#[tokio::test]
+async fn whom_a_balancer_names_may_have_so_many_connections() {
+    let shop = Running::start(&[
+        ("gateway.connections_per_address", "1"),
+        ("gateway.trusted", "[\"127.0.0.0/8\"]"),
+        ("gateway.proxy_protocol", "required"),
+    ])
+    .await;
+    let connect = async |peer: &str| {
+        let line = format!("PROXY TCP4 {peer} 192.0.2.1 1 443\r\n");
+        let mut stream = shop.connect(&line).await?;
+        let answer = ask(&mut stream).await?;
+        Some((stream, answer))
+    };
+    let first = connect("198.51.100.1").await.expect("the first");
+    assert!(connect("198.51.100.1").await.is_none(), "hung up on");
+    let other = connect("198.51.100.2").await.expect("somebody else");
+    drop((first, other));
+    shop.stop().await;
+}
+
+#[tokio::test]
+async fn handshakes_that_fail_are_counted_by_their_reason() {
+    let shop = Running::start(&[]).await;
+    let mut plain = TcpStream::connect(shop.address("gateway.listen"))
+        .await
+        .expect("connects");
+    plain
+        .write_all(b"GET / HTTP/1.1\r\n\r\n")
+        .await
+        .expect("writes");
+    let mut answer = String::new();
+    plain.read_to_string(&mut answer).await.expect("reads");
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    let counted = async {
+        loop {
+            let mut admin = TcpStream::connect(shop.address("admin.listen"))
+                .await
+                .expect("connects");
+            let request = b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+            admin.write_all(request).await.expect("writes");
+            let mut metrics = String::new();
+            admin.read_to_string(&mut metrics).await.expect("reads");
+            let line = "rialto_tls_handshakes_failed_total{reason=\"not_tls\"} 1";
+            if metrics.contains(line) {
+                return;
+            }
+        }
+    };
+    let patience = std::time::Duration::from_secs(10);
+    let counted = tokio::time::timeout(patience, counted).await;
+    counted.expect("counted soon after");
     shop.stop().await;
 }

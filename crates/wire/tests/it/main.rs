@@ -16,5 +16,6 @@ mod served;
 mod smuggling;
 mod stage;
 mod tls;
+mod tls_failures;
 mod tls_reload;
 mod websocket;
