@@ -137,7 +137,8 @@ impl Inner {
     }
 }
 
-fn method_not_allowed(methods: &[Method]) -> Response<Body> {
+/// The path is there, with these methods.
+pub(crate) fn method_not_allowed(methods: &[Method]) -> Response<Body> {
     let detail = "the path exists, but not with this method; see the Allow header";
     let mut response = refuse(Problem::new(
         Kind::MethodNotAllowed,

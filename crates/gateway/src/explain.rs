@@ -19,7 +19,7 @@ use crate::path::normalise;
 use crate::router::Found;
 use crate::shop::paths;
 use crate::snapshot::{Asked, Snapshot, Surroundings, Target};
-use crate::table::{Source, Table};
+use crate::table::{Files, Source, Table};
 use crate::{TableErrors, forward};
 
 /// A table to ask about.
@@ -60,6 +60,9 @@ pub enum Explanation {
         /// How many requests are answered at once.
         #[serde(skip_serializing_if = "Option::is_none")]
         concurrency: Option<u32>,
+        /// What the request is checked by.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        checked_by: Option<String>,
     },
     /// An answer that is put together.
     Compose {
@@ -105,7 +108,8 @@ pub enum Explanation {
 impl Explainer {
     /// Reads a table, or takes none; `shop` are the routes behind it.
     pub fn new(source: Option<&Source>, shop: Vec<RouteInfo>) -> Result<Self, TableErrors> {
-        let table = source.map(Table::read).transpose()?.unwrap_or_default();
+        let table = source.map(|source| Table::read(source, &mut Files::default()));
+        let table = table.transpose()?.unwrap_or_default();
         let (sources, metrics) = (Sources::system(), Metrics::new());
         let (memory, nobody) = (CacheUrl::Memory, Shutdown::new());
         let store = StoreSettings::default();
@@ -147,7 +151,7 @@ impl Explainer {
             headers,
         };
         match self.table.find(&asked) {
-            Ok(route) => self.of_route(route, &normal),
+            Ok(route) => self.of_route(route, method, &normal),
             Err(Found::OtherMethods(methods)) => match self.of_shop(method, &path) {
                 Explanation::Nobody => other_methods(&methods),
                 shop => shop,
@@ -156,7 +160,12 @@ impl Explainer {
         }
     }
 
-    fn of_route(&self, route: &crate::snapshot::Route, target: &Uri) -> Explanation {
+    fn of_route(
+        &self,
+        route: &crate::snapshot::Route,
+        method: &Method,
+        target: &Uri,
+    ) -> Explanation {
         let name = route.name.clone();
         match &route.target {
             Target::Redirect(redirect) => Explanation::Redirect {
@@ -196,6 +205,7 @@ impl Explainer {
                     target: seen + &query.unwrap_or_default(),
                     body_limit: bounds.and_then(|bounds| bounds.body),
                     concurrency: places.map(|places| places.settings.max),
+                    checked_by: stack.validate().map(|of| of.explain(method, target.path())),
                 }
             }
         }
@@ -249,11 +259,15 @@ impl fmt::Display for Explanation {
                 target,
                 body_limit,
                 concurrency,
+                checked_by,
             } => {
                 let all: u64 = upstreams.iter().map(|(_, share)| share).sum();
                 writeln!(f, "route      {route} ({template})")?;
                 for (name, share) in upstreams {
                     writeln!(f, "upstream   {name}, {share} of {all} requests")?;
+                }
+                if let Some(document) = checked_by {
+                    writeln!(f, "checked by {document}")?;
                 }
                 let servers = if servers.is_empty() {
                     String::from("none known before the gateway runs")

@@ -18,7 +18,7 @@ use self::operation::{Operation, operations};
 use self::path::Shape;
 pub use self::vendor::Vendor;
 use crate::TableErrors;
-use crate::table::{Source, Table};
+use crate::table::{Files, Source, Table};
 
 /// The methods that OpenAPI has words for.
 const METHODS: [&str; 8] = [
@@ -36,7 +36,10 @@ pub struct Exported {
 
 /// Reads a table, and writes its routes for `vendor`.
 pub fn export(source: &Source, vendor: Vendor) -> Result<Exported, TableErrors> {
-    Ok(document(&Table::read(source)?, vendor))
+    Ok(document(
+        &Table::read(source, &mut Files::default())?,
+        vendor,
+    ))
 }
 
 fn document(table: &Table, vendor: Vendor) -> Exported {

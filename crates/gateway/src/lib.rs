@@ -7,7 +7,7 @@
 //! 1. CORS, and [`entry`](platform::http::entry): trace, deadline, request id, problems;
 //! 2. the [`door`]: refuses what is too much, strips identity headers, limits;
 //! 3. [`dispatch`]: the route of the table, by host, path, method and headers, or the shop;
-//! 4. for a route of the table, its [limits and its cache](stack), then [`forward`] to an [`upstream`], a [`redirect`], or an answer that
+//! 4. for a route of the table, its [limits, checks and its cache](stack), then [`forward`] to an [`upstream`], a [`redirect`], or an answer that
 //!    is put [together](compose) from several;
 //! 5. for the shop, [compression, the caller's token](shop), the route's
 //!    [`Guard`](platform::http::route::Guard), then the service or the [`proxy`].
@@ -26,6 +26,7 @@ pub mod export;
 mod forward;
 mod hop;
 pub mod identity;
+mod json_body;
 mod limit;
 mod live;
 mod path;
@@ -42,6 +43,7 @@ mod template;
 mod to_https;
 mod transform;
 mod upstream;
+mod validate;
 
 use std::convert::Infallible;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! The table that is in force, and how the next one comes into force: all at once, or not at all.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -9,9 +9,9 @@ use platform::tasks::Shutdown;
 use tokio::task::JoinSet;
 
 use crate::snapshot::{Snapshot, Surroundings};
-use crate::table::{Source, Table, TableErrors};
+use crate::table::{Files, Source, Table, TableErrors};
 
-/// How often the file, and what upstreams are due to do, are looked at.
+/// How often the files, and what upstreams are due to do, are looked at.
 const TICK: Duration = Duration::from_millis(250);
 
 /// The present table. Cheap to clone.
@@ -24,8 +24,8 @@ struct Inner {
     source: Option<Source>,
     around: Surroundings,
     present: ArcSwap<Snapshot>,
-    /// One reload after the other; when the file of the present table was written.
-    written: Mutex<Option<SystemTime>>,
+    /// One reload after the other; the files that were read at the last one.
+    files: Mutex<Files>,
 }
 
 impl Live {
@@ -35,7 +35,7 @@ impl Live {
             source,
             around,
             present: ArcSwap::default(),
-            written: Mutex::default(),
+            files: Mutex::default(),
         }));
         live.reload()?;
         Ok(live)
@@ -46,21 +46,20 @@ impl Live {
         self.0.present.load()
     }
 
-    /// Reads the file again. If anything is wrong with it, everything stays as it is.
+    /// Reads the files again. If anything is wrong with them, everything stays as it is.
     pub(crate) fn reload(&self) -> Result<(), TableErrors> {
         let Some(source) = &self.0.source else {
             return Ok(());
         };
-        let mut written = self.0.written.lock();
-        // Before it is read: what is written meanwhile is read again.
-        *written = modified(source);
-        let table = Table::read(source)?;
+        let mut files = self.0.files.lock();
+        *files = Files::default();
+        let table = Table::read(source, &mut files)?;
         let next = Snapshot::new(&table, &self.0.present.load(), &self.0.around);
         self.0.present.store(Arc::new(next));
         Ok(())
     }
 
-    /// Watches the file, and looks after the upstreams, until `shutdown` begins.
+    /// Watches the files, and looks after the upstreams, until `shutdown` begins.
     pub(crate) async fn keep(self, shutdown: Shutdown) {
         if self.0.source.is_none() {
             // There will never be anything to look after.
@@ -90,11 +89,7 @@ impl Live {
     }
 
     fn reload_if_changed(&self) {
-        let Some(source) = &self.0.source else {
-            return;
-        };
-        let now = modified(source);
-        if now.is_none() || now == *self.0.written.lock() {
+        if !self.0.files.lock().changed() {
             return;
         }
         match self.reload() {
@@ -104,11 +99,4 @@ impl Live {
             }
         }
     }
-}
-
-fn modified(source: &Source) -> Option<SystemTime> {
-    let Source::File(file) = source else {
-        return None;
-    };
-    std::fs::metadata(file).and_then(|of| of.modified()).ok()
 }

@@ -28,6 +28,7 @@ use crate::stack::Stack;
 use crate::table::{self, AccessLog, Auth, Table, all_conditions};
 use crate::transform::TransformLayer;
 use crate::upstream::Upstream;
+use crate::validate::{ValidateLayer, Validations};
 
 /// What a table is made with, beside itself.
 #[derive(Clone)]
@@ -54,7 +55,13 @@ impl fmt::Debug for Surroundings {
 
 impl Surroundings {
     /// What stands before the upstreams of a checked route.
-    fn stack(&self, route: &table::Route, forward: Forward, places: Option<Arc<Places>>) -> Stack {
+    fn stack(
+        &self,
+        route: &table::Route,
+        known: &Validations,
+        forward: Forward,
+        places: Option<Arc<Places>>,
+    ) -> Stack {
         let limits = (!route.limits.is_empty()).then(|| {
             let rules = Rules::new(&route.limits, &self.metrics).expect("the table was checked");
             LimitLayer::new(self.counters.clone(), rules, route.name.as_str())
@@ -66,7 +73,11 @@ impl Surroundings {
         let patience = route.deadline.unwrap_or(self.longest).min(self.longest);
         let transform = TransformLayer::of(route, patience).expect("the table was checked");
         let bounds = Bounds::new(route, places, &self.metrics.shed);
-        Stack::new(limits, bounds, transform, cache, forward)
+        let validate = route.validate.as_ref().map(|settings| {
+            let validation = known.of(settings).expect("the table was checked");
+            ValidateLayer::new(validation, patience)
+        });
+        Stack::new(limits, bounds, validate, transform, cache, forward)
     }
 }
 
@@ -142,7 +153,8 @@ impl Snapshot {
                 let forward = || {
                     let forward = Forward::new(route, around, find)?;
                     let places = places.get(&route.name).cloned();
-                    Some(Target::Forward(around.stack(route, forward, places)))
+                    let known = &table.validations;
+                    Some(Target::Forward(around.stack(route, known, forward, places)))
                 };
                 let redirect = Redirect::new(route).map(Target::Redirect);
                 let target = redirect.or_else(forward);

@@ -3,10 +3,11 @@
 //!
 //! 1. its limits, `[[gateway.route.limit]]`;
 //! 2. what it bounds: `body_limit` and `concurrency`;
-//! 3. its changes, `[gateway.route.request]` and `[gateway.route.response]`: of what may pass, and of
+//! 3. whether requests are what a document says, `[gateway.route.validate]`;
+//! 4. its changes, `[gateway.route.request]` and `[gateway.route.response]`: of what may pass, and of
 //!    what the cache has kept as the upstream said it;
-//! 4. the cache, `[gateway.route.cache]`;
-//! 5. [`Forward`], which sends the request on.
+//! 5. the cache, `[gateway.route.cache]`;
+//! 6. [`Forward`], which sends the request on.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -23,10 +24,12 @@ use crate::cache::{CacheLayer, CacheService};
 use crate::forward::Forward;
 use crate::limit::{Bounded, Bounds, LimitLayer, Limited};
 use crate::transform::{TransformLayer, TransformService};
+use crate::validate::{ValidateLayer, ValidateService};
 
 type Cached = Either<CacheService<Sender>, Sender>;
 type Changed = Either<TransformService<Cached>, Cached>;
-type Inside = Either<Bounded<Changed>, Changed>;
+type Checked = Either<ValidateService<Changed>, Changed>;
+type Inside = Either<Bounded<Checked>, Checked>;
 type Within = Either<Limited<Inside>, Inside>;
 
 /// The innermost service. Cheap to clone.
@@ -37,6 +40,7 @@ struct Sender(Arc<Forward>);
 pub(crate) struct Stack {
     forward: Arc<Forward>,
     bounds: Option<Bounds>,
+    validate: Option<ValidateLayer>,
     service: Within,
 }
 
@@ -50,6 +54,7 @@ impl Stack {
     pub(crate) fn new(
         limits: Option<LimitLayer>,
         bounds: Option<Bounds>,
+        validate: Option<ValidateLayer>,
         transform: Option<TransformLayer>,
         cache: Option<CacheLayer>,
         forward: Forward,
@@ -57,10 +62,12 @@ impl Stack {
         let forward = Arc::new(forward);
         let cached = option_layer(cache).layer(Sender(forward.clone()));
         let changed = option_layer(transform).layer(cached);
-        let inside = option_layer(bounds.clone()).layer(changed);
+        let checked = option_layer(validate.clone()).layer(changed);
+        let inside = option_layer(bounds.clone()).layer(checked);
         Self {
             service: option_layer(limits).layer(inside),
             bounds,
+            validate,
             forward,
         }
     }
@@ -73,6 +80,11 @@ impl Stack {
     /// What is bounded of the requests.
     pub(crate) fn bounds(&self) -> Option<&Bounds> {
         self.bounds.as_ref()
+    }
+
+    /// What requests are checked by.
+    pub(crate) fn validate(&self) -> Option<&ValidateLayer> {
+        self.validate.as_ref()
     }
 
     /// Answers a request.

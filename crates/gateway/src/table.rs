@@ -16,6 +16,7 @@
 mod access_log;
 mod at_once;
 mod check;
+mod files;
 mod identity;
 mod purge;
 mod sending;
@@ -33,6 +34,7 @@ use toml::Spanned;
 pub(crate) use self::access_log::AccessLog;
 pub(crate) use self::at_once::AtOnce;
 pub(crate) use self::check::{all_conditions, server, target};
+pub(crate) use self::files::Files;
 pub(crate) use self::identity::{Auth, Away, Forwarded, Introspection, Issuer, Keys, Named};
 pub(crate) use self::purge::PurgeOn;
 pub(crate) use self::sending::{After, Concurrency, Hedge, PerServer};
@@ -41,9 +43,10 @@ pub(crate) use self::units::Size;
 use crate::cache::CacheSettings;
 use crate::limit::LimitSettings;
 use crate::transform::{RequestSettings, ResponseSettings};
+use crate::validate::{ValidateSettings, Validations};
 
 /// Everything that the file says.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Table {
     /// Which requests have a line in the log; none without it.
@@ -70,6 +73,9 @@ pub(crate) struct Table {
     /// Files of API keys.
     #[serde(default)]
     pub(crate) keys: BTreeMap<String, Spanned<Keys>>,
+    /// The documents that routes name, compiled.
+    #[serde(skip)]
+    pub(crate) validations: Validations,
 }
 
 /// `[[gateway.route]]`: which requests, and where to.
@@ -129,6 +135,9 @@ pub(crate) struct Route {
     /// Answers that are kept, if any are.
     #[serde(default)]
     pub(crate) cache: Option<CacheSettings>,
+    /// Refuses requests that are not as a document says.
+    #[serde(default)]
+    pub(crate) validate: Option<ValidateSettings>,
     /// Changes requests.
     #[serde(default)]
     pub(crate) request: Option<RequestSettings>,
@@ -383,17 +392,17 @@ impl std::error::Error for TableErrors {}
 type Finding = (Option<Range<usize>>, String);
 
 impl Table {
-    /// Reads and checks a table.
-    pub(crate) fn read(source: &Source) -> Result<Self, TableErrors> {
+    /// Reads and checks a table; `files` are those that it was made of.
+    pub(crate) fn read(source: &Source, files: &mut Files) -> Result<Self, TableErrors> {
         let file = match source {
             Source::File(file) => file,
             Source::Demo => {
                 let text = include_str!("../../../data/demo-routes.toml");
-                return Self::parse(text, Path::new("data/demo-routes.toml"));
+                return Self::parse(text, Path::new("data/demo-routes.toml"), files);
             }
         };
-        match std::fs::read_to_string(file) {
-            Ok(text) => Self::parse(&text, file),
+        match files.read(file) {
+            Ok(text) => Self::parse(&text, file, files),
             Err(error) => Err(TableErrors {
                 file: file.to_owned(),
                 errors: vec![TableError {
@@ -404,8 +413,8 @@ impl Table {
         }
     }
 
-    /// Reads and checks a text; `file` is for the errors.
-    pub(crate) fn parse(text: &str, file: &Path) -> Result<Self, TableErrors> {
+    /// Reads and checks a text; `file` is for the errors, and the files that it names are beside it.
+    pub(crate) fn parse(text: &str, file: &Path, files: &mut Files) -> Result<Self, TableErrors> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct File {
@@ -413,8 +422,10 @@ impl Table {
             gateway: Table,
         }
         let findings: Vec<Finding> = match toml::from_str::<File>(text) {
-            Ok(File { gateway }) => {
-                let findings = check::findings(&gateway);
+            Ok(File { mut gateway }) => {
+                let mut findings = check::findings(&gateway);
+                let folder = file.parent().unwrap_or(Path::new(""));
+                findings.extend(Validations::read(&mut gateway, folder, files));
                 if findings.is_empty() {
                     return Ok(gateway);
                 }

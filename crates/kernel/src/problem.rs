@@ -228,6 +228,8 @@ pub mod codes {
         UPSTREAM_OVERLOADED = "gateway.upstream_overloaded",
         /// The path can be read in more than one way.
         BAD_PATH = "gateway.bad_path",
+        /// The request is not what the document of the API says; `errors` names each place.
+        REQUEST_INVALID = "gateway.request_invalid",
         /// A part that the answer needs is away.
         UNAVAILABLE = "server.unavailable",
         /// A defect or a broken machine.

@@ -50,8 +50,9 @@ pub(crate) struct ListProducts {
     #[serde(default = "active")]
     #[param(default = "active")]
     status: ProductStatus,
+    /// `newest` if it is left out.
     #[serde(default = "newest")]
-    #[param(inline, default = "newest")]
+    #[param(inline)]
     sort: Sort,
     /// How many at the most.
     #[serde(default)]

@@ -49,8 +49,9 @@ pub(crate) struct SearchProducts {
     #[serde(default, deserialize_with = "by_commas")]
     #[param(value_type = Option<String>, example = "kitchen,gift")]
     tag: Vec<String>,
+    /// `relevance` if it is left out.
     #[serde(default = "relevance")]
-    #[param(inline, default = "relevance")]
+    #[param(inline)]
     sort: Sort,
     /// How many at the most.
     #[serde(default)]

@@ -327,6 +327,9 @@ fn own(route: &Route) -> Vec<(&'static str, Value)> {
         });
         fields.push(("x-rialto-cache", value));
     }
+    if let Some(validate) = &route.validate {
+        fields.push(("x-rialto-validate", json!(validate.openapi.get_ref())));
+    }
     if let Some(auth) = &route.auth {
         fields.push(("security", security::requirements(auth)));
         if let Some(wanted) = security::wanted(auth) {

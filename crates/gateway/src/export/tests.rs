@@ -82,7 +82,8 @@ fn exported(text: &str, vendor: Vendor) -> Exported {
     let keys = folder.path().join("partners.keys");
     std::fs::write(&keys, "").expect("a file of keys");
     let text = text.replace("partners.keys", &keys.display().to_string());
-    let table = Table::parse(&text, Path::new("routes.toml")).expect("a table");
+    let table =
+        Table::parse(&text, Path::new("routes.toml"), &mut Files::default()).expect("a table");
     document(&table, vendor)
 }
 
@@ -317,7 +318,7 @@ proptest! {
             text.push_str(&format!("[[gateway.route]]\nname = \"r{number}\"\n{route}"));
         }
         // Some paths cannot stand beside each other: no table, and nothing to write.
-        let Ok(table) = Table::parse(&text, Path::new("routes.toml")) else {
+        let Ok(table) = Table::parse(&text, Path::new("routes.toml"), &mut Files::default()) else {
             return Ok(());
         };
         for vendor in [Vendor::Plain, Vendor::Kong, Vendor::Apigee, Vendor::Aws, Vendor::Azure] {

@@ -209,5 +209,6 @@ pub(super) fn ignored(vendor: Vendor, route: &Route, shape: &Shape, table: &Tabl
     }
     add(!route.limits.is_empty(), "`limit`");
     add(route.cache.is_some(), "`cache`");
+    add(route.validate.is_some(), "`validate`");
     ignored
 }

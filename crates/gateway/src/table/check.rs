@@ -3,6 +3,7 @@
 mod compose;
 mod hedge;
 mod identity;
+mod validate;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -144,6 +145,7 @@ fn policies(route: &Route, wrong: &mut impl FnMut(String)) {
             .for_each(|fault| wrong(format!("cache: {fault}")));
     }
     hedge::problems(route, wrong);
+    validate::problems(route, wrong);
     if let Err(problem) = Rules::new(&route.limits, &Metrics::new()) {
         wrong(format!("limit: {problem}"));
     }

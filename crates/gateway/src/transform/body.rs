@@ -1,14 +1,11 @@
 //! Bodies that are changed: read up to a limit, or passed on as they came.
 
-use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt, stream};
+use bytes::Bytes;
 use http::header::{
     ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, TRAILER, TRANSFER_ENCODING,
 };
 use http::{HeaderMap, HeaderValue};
-use http_body_util::{BodyExt, BodyStream, StreamBody};
 use minijinja::value::Value;
-use wire::{Body, BoxError};
 
 use super::Finding;
 use super::change::Unmade;
@@ -39,26 +36,6 @@ pub(super) enum Edit {
     Set(Pointer, Json),
     Remove(Pointer),
     Move(Pointer, Pointer),
-}
-
-/// Why a body cannot be changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unfit {
-    NotJson,
-    TooLong,
-    Encoded,
-    OtherShape,
-}
-
-/// A body that was looked at.
-#[derive(Debug)]
-pub(super) enum Looked {
-    /// All of it, and it is JSON.
-    Document(Bytes),
-    /// There is none.
-    Empty,
-    /// As it came, to be passed on.
-    Unfit(Unfit, Body),
 }
 
 impl Edit {
@@ -153,30 +130,6 @@ impl BodyEdits {
         named || matches!(self.plan, Plan::Edits(_))
     }
 
-    /// Reads a body, if it looks as if it could be changed.
-    pub(super) async fn look(&self, headers: &HeaderMap, body: Body) -> Result<Looked, BoxError> {
-        if body.whole().is_some_and(<[u8]>::is_empty) {
-            return Ok(Looked::Empty);
-        }
-        let encoded = headers
-            .get(CONTENT_ENCODING)
-            .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
-        if encoded {
-            return Ok(Looked::Unfit(Unfit::Encoded, body));
-        }
-        if !headers.get(CONTENT_TYPE).is_none_or(is_json) {
-            return Ok(Looked::Unfit(Unfit::NotJson, body));
-        }
-        let limit = u64::try_from(self.limit).unwrap_or(u64::MAX);
-        let known = headers
-            .get(CONTENT_LENGTH)
-            .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        if known.is_some_and(|length| length > limit) {
-            return Ok(Looked::Unfit(Unfit::TooLong, body));
-        }
-        read(body, self.limit).await
-    }
-
     /// The new body; none if it stays as it is.
     pub(super) fn make(
         &self,
@@ -210,7 +163,7 @@ impl BodyEdits {
                         }
                         Edit::Move(from, to) => node.shift(from, to),
                     };
-                    done.map_err(|Misfit| Unmade::Unfit(Unfit::OtherShape))?;
+                    done.map_err(|Misfit| Unmade::OtherShape)?;
                 }
                 let mut out = String::with_capacity(document.len());
                 node.write(&mut out);
@@ -241,39 +194,4 @@ pub(super) fn describe(headers: &mut HeaderMap, length: Option<usize>, new: bool
         headers.remove(CONTENT_ENCODING);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
-}
-
-/// `application/json`, `application/problem+json`.
-fn is_json(kind: &HeaderValue) -> bool {
-    let kind = kind.to_str().unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    let kind = kind.to_ascii_lowercase();
-    kind == "application/json" || kind == "text/json" || kind.ends_with("+json")
-}
-
-async fn read(mut body: Body, limit: usize) -> Result<Looked, BoxError> {
-    let (mut frames, mut length) = (Vec::new(), 0);
-    while let Some(frame) = body.frame().await {
-        let frame = frame?;
-        length += frame.data_ref().map_or(0, Bytes::len);
-        frames.push(Ok::<_, BoxError>(frame));
-        if length > limit {
-            // What was read goes on before the rest.
-            let rest = stream::iter(frames).chain(BodyStream::new(body));
-            let body = Body::new(StreamBody::new(rest));
-            return Ok(Looked::Unfit(Unfit::TooLong, body));
-        }
-    }
-    if length == 0 {
-        return Ok(Looked::Empty);
-    }
-    let mut whole = BytesMut::with_capacity(length);
-    for frame in frames.iter().flatten() {
-        whole.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
-    }
-    if Node::read(&whole).is_none() {
-        let body = Body::new(StreamBody::new(stream::iter(frames)));
-        return Ok(Looked::Unfit(Unfit::NotJson, body));
-    }
-    Ok(Looked::Document(whole.freeze()))
 }

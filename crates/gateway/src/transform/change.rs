@@ -9,15 +9,15 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
 use minijinja::value::Value;
-use platform::context::RequestContext;
 use wire::Body;
 
 use super::Finding;
-use super::body::{BodyEdits, Looked, Plan, Unfit, describe};
+use super::body::{BodyEdits, Plan, describe};
 use super::fields::{HeaderEdits, QueryEdits, Values};
 use super::settings::{Edits, Mismatch, RequestSettings, ResponseSettings};
 use super::template::{Asked, Engine, Facts, Scope};
 use crate::identity::Identity;
+use crate::json_body::{Looked, Unfit, Unread, look};
 
 /// The changes of one direction.
 #[derive(Debug)]
@@ -43,6 +43,7 @@ pub(super) enum Unmade {
     Header(HeaderName),
     Document,
     Unfit(Unfit),
+    OtherShape,
 }
 
 impl From<minijinja::Error> for Unmade {
@@ -152,7 +153,7 @@ impl Change {
         // Nested too deeply, or with numbers that expressions cannot hold.
         let unread = uses.body && document.is_some() && parsed.is_none();
         if unread && self.body.on_mismatch == Mismatch::Refuse {
-            return Err(self.problem(Unmade::Unfit(Unfit::OtherShape)));
+            return Err(self.problem(Unmade::OtherShape));
         }
         let facts = Facts {
             request: before.asked.as_ref().filter(|_| uses.request),
@@ -200,7 +201,7 @@ impl Change {
                 let length = text.len();
                 Ok((Body::full(text), Some(length)))
             }
-            Err(Unmade::Unfit(_)) if self.body.on_mismatch == Mismatch::Pass => {
+            Err(Unmade::OtherShape) if self.body.on_mismatch == Mismatch::Pass => {
                 Ok((document.map_or(body, Body::full), None))
             }
             Ok(None) => Ok((document.map_or(body, Body::full), None)),
@@ -224,19 +225,17 @@ impl Change {
         body: Body,
         patience: Duration,
     ) -> Result<(Option<Bytes>, Body), Problem> {
-        let context = RequestContext::current();
-        let patience = context.map_or(patience, |context| context.remaining(patience));
-        let looked = tokio::time::timeout(patience, self.body.look(headers, body)).await;
-        let looked = looked.map_err(|_| {
-            let detail = "the body did not come in time";
-            Problem::new(Kind::DeadlineExceeded, codes::DEADLINE, detail)
-        })?;
-        let looked = looked.map_err(|_| match self.side {
-            Side::Request => {
+        let looked = look(headers, body, self.body.limit, patience).await;
+        let looked = looked.map_err(|unread| match (unread, self.side) {
+            (Unread::Late, _) => {
+                let detail = "the body did not come in time";
+                Problem::new(Kind::DeadlineExceeded, codes::DEADLINE, detail)
+            }
+            (Unread::BrokeOff, Side::Request) => {
                 let detail = "the body of the request broke off";
                 Problem::new(Kind::Malformed, codes::MALFORMED, detail)
             }
-            Side::Response => {
+            (Unread::BrokeOff, Side::Response) => {
                 let detail = "the body of the answer broke off";
                 Problem::new(Kind::BadGateway, codes::BAD_UPSTREAM, detail)
             }
@@ -270,9 +269,7 @@ impl Change {
             Unmade::Unfit(Unfit::Encoded) => {
                 String::from("the body is compressed, and the route changes it: send it plain")
             }
-            Unmade::Unfit(Unfit::OtherShape) => {
-                String::from("the body has another shape than the route expects")
-            }
+            Unmade::OtherShape => String::from("the body has another shape than the route expects"),
         };
         match (self.side, unmade) {
             (Side::Response, _) => Problem::new(Kind::BadGateway, codes::BAD_UPSTREAM, detail),

@@ -12,12 +12,19 @@ pub(crate) struct Bridge {
 
 impl Bridge {
     pub(crate) async fn open(table: &str) -> Self {
-        Self::open_with(table, &[]).await
+        Self::open_with(table, &[], &[]).await
     }
 
-    /// With further settings.
-    pub(crate) async fn open_with(table: &str, settings: &[(&str, String)]) -> Self {
+    /// With further settings, or with files beside the table.
+    pub(crate) async fn open_with(
+        table: &str,
+        files: &[(&str, String)],
+        settings: &[(&str, String)],
+    ) -> Self {
         let folder = TempDir::new().expect("a folder");
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).expect("written");
+        }
         std::fs::write(folder.path().join("routes.toml"), table).expect("written");
         let file = folder.path().join("routes.toml");
         let shop = TestShop::builder()

@@ -13,3 +13,4 @@ mod routes;
 mod streams;
 mod transform;
 mod upstreams;
+mod validate;

@@ -125,8 +125,8 @@ async fn what_one_instance_has_fetched_the_others_have() {
         ("gateway.cache_timeout", String::from("5s")),
     ];
     let table = table(&backend, "[gateway.route.cache]");
-    let one = Bridge::open_with(&table, &shared).await;
-    let other = Bridge::open_with(&table, &shared).await;
+    let one = Bridge::open_with(&table, &[], &shared).await;
+    let other = Bridge::open_with(&table, &[], &shared).await;
     let status = async |bridge: &Bridge, path: &str| {
         let answer = bridge.client().get(path).header("host", "shop.example");
         let answer = answer.await;

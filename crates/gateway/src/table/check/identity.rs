@@ -171,7 +171,7 @@ pub(super) fn auth_problems(auth: &Auth, table: &Table, wrong: &mut impl FnMut(S
 mod tests {
     use std::path::Path;
 
-    use crate::table::Table;
+    use crate::table::{Files, Table};
 
     #[test]
     fn what_could_let_the_wrong_ones_in_is_told_with_its_line() {
@@ -196,7 +196,8 @@ optional = true
 scopes = ["read \" write"]
 forward = { subject = "x-who", scopes = "X-Who", roles = "authorization" }
 "#;
-        let errors = Table::parse(text, Path::new("t.toml")).expect_err("much is wrong");
+        let errors = Table::parse(text, Path::new("t.toml"), &mut Files::default())
+            .expect_err("much is wrong");
         let told = errors.to_string();
         for part in [
             "t.toml:4: jwks: `acme.test/jwks` is no URL",
