@@ -1,5 +1,7 @@
 //! What would become of a request, without sending it.
 
+mod policies;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use platform::metrics::Metrics;
 use platform::tasks::Shutdown;
 use serde::Serialize;
 
+pub use self::policies::Policy;
+use self::policies::policies;
 use crate::cache::{HttpCache, StoreSettings};
 use crate::client_address::Forwarding;
 use crate::identity::Shared;
@@ -19,13 +23,15 @@ use crate::path::normalise;
 use crate::router::Found;
 use crate::shop::paths;
 use crate::snapshot::{Asked, Snapshot, Surroundings, Target};
-use crate::table::{Files, Source, Table};
+use crate::table::{self, Files, Source, Table};
 use crate::{TableErrors, forward};
 
 /// A table to ask about.
 #[derive(Debug)]
 pub struct Explainer {
     table: Snapshot,
+    /// As the table says them.
+    definitions: Vec<table::Route>,
     shop: Vec<RouteInfo>,
 }
 
@@ -54,12 +60,8 @@ pub enum Explanation {
         servers: Vec<String>,
         /// What they see.
         target: String,
-        /// The largest body, in bytes.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        body_limit: Option<u64>,
-        /// How many requests are answered at once.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        concurrency: Option<u32>,
+        /// What it does with requests, in the order in which they meet it.
+        policies: Vec<Policy>,
         /// What the request is checked by.
         #[serde(skip_serializing_if = "Option::is_none")]
         checked_by: Option<String>,
@@ -122,8 +124,14 @@ impl Explainer {
             identity: Shared::new(Sources::system(), &metrics),
             metrics,
         };
+        let routes = table.routes.iter().map(toml::Spanned::get_ref);
+        let definitions = routes.cloned().collect();
         let table = Snapshot::new(&table, &Snapshot::default(), &around);
-        Ok(Self { table, shop })
+        Ok(Self {
+            table,
+            definitions,
+            shop,
+        })
     }
 
     /// How much there is.
@@ -183,8 +191,9 @@ impl Explainer {
                 }
             }
             Target::Forward(stack) => {
-                let (forward, bounds) = (stack.forward(), stack.bounds());
-                let places = bounds.and_then(|bounds| bounds.places.as_ref());
+                let forward = stack.forward();
+                let mut definitions = self.definitions.iter();
+                let definition = definitions.find(|definition| definition.name == name);
                 let shares = forward
                     .shares()
                     .map(|(name, share)| (name.to_owned(), share));
@@ -203,8 +212,7 @@ impl Explainer {
                     servers: servers.map(|server| server.url).collect(),
                     upstreams,
                     target: seen + &query.unwrap_or_default(),
-                    body_limit: bounds.and_then(|bounds| bounds.body),
-                    concurrency: places.map(|places| places.settings.max),
+                    policies: definition.map(policies).unwrap_or_default(),
                     checked_by: stack.validate().map(|of| of.explain(method, target.path())),
                 }
             }
@@ -234,20 +242,6 @@ fn other_methods(methods: &[Method]) -> Explanation {
     }
 }
 
-fn bounds(
-    f: &mut fmt::Formatter<'_>,
-    body_limit: Option<u64>,
-    concurrency: Option<u32>,
-) -> fmt::Result {
-    if let Some(bytes) = body_limit {
-        write!(f, "\nbodies     at most {bytes} bytes")?;
-    }
-    match concurrency {
-        Some(max) => write!(f, "\nat once    {max} requests"),
-        None => Ok(()),
-    }
-}
-
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -257,8 +251,7 @@ impl fmt::Display for Explanation {
                 upstreams,
                 servers,
                 target,
-                body_limit,
-                concurrency,
+                policies,
                 checked_by,
             } => {
                 let all: u64 = upstreams.iter().map(|(_, share)| share).sum();
@@ -275,7 +268,8 @@ impl fmt::Display for Explanation {
                     servers.join(", ")
                 };
                 write!(f, "servers    {servers}\nthey see   {target}")?;
-                bounds(f, *body_limit, *concurrency)
+                let mut policies = policies.iter();
+                policies.try_for_each(|(kind, says)| write!(f, "\n{kind:<10} {says}"))
             }
             Self::Redirect {
                 route,

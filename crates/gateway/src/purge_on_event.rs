@@ -12,7 +12,7 @@ use platform::events::EventSink;
 
 use crate::Gateway;
 use crate::cache::PurgeMode;
-use crate::table;
+use crate::table::{PurgeOn, Table};
 use crate::template::Text;
 
 /// The types of events that a table can purge by.
@@ -31,8 +31,13 @@ pub(crate) struct PurgeRule {
 }
 
 impl PurgeRule {
-    /// For a checked definition.
-    pub(crate) fn new(definition: &table::PurgeOn) -> Self {
+    /// Those of a checked table.
+    pub(crate) fn all(table: &Table) -> Vec<Self> {
+        let definitions = table.purges.iter().map(toml::Spanned::get_ref);
+        definitions.map(Self::new).collect()
+    }
+
+    fn new(definition: &PurgeOn) -> Self {
         let tags = definition.tags.iter().map(|tag| Text::new(tag));
         Self {
             on: definition.on.clone(),

@@ -174,11 +174,7 @@ impl Snapshot {
             upstreams,
             places,
             identities,
-            purges: table
-                .purges
-                .iter()
-                .map(|purge| PurgeRule::new(purge.get_ref()))
-                .collect(),
+            purges: PurgeRule::all(table),
             access_log: table.access_log,
         }
     }

@@ -39,7 +39,6 @@ struct Sender(Arc<Forward>);
 /// The services of one route as one.
 pub(crate) struct Stack {
     forward: Arc<Forward>,
-    bounds: Option<Bounds>,
     validate: Option<ValidateLayer>,
     service: Within,
 }
@@ -63,10 +62,9 @@ impl Stack {
         let cached = option_layer(cache).layer(Sender(forward.clone()));
         let changed = option_layer(transform).layer(cached);
         let checked = option_layer(validate.clone()).layer(changed);
-        let inside = option_layer(bounds.clone()).layer(checked);
+        let inside = option_layer(bounds).layer(checked);
         Self {
             service: option_layer(limits).layer(inside),
-            bounds,
             validate,
             forward,
         }
@@ -75,11 +73,6 @@ impl Stack {
     /// Where the requests go in the end.
     pub(crate) fn forward(&self) -> &Forward {
         &self.forward
-    }
-
-    /// What is bounded of the requests.
-    pub(crate) fn bounds(&self) -> Option<&Bounds> {
-        self.bounds.as_ref()
     }
 
     /// What requests are checked by.

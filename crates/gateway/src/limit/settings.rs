@@ -1,6 +1,7 @@
 //! Rules as the configuration tells them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -102,6 +103,19 @@ pub(crate) enum Part {
     Header(http::HeaderName),
     /// `claim:NAME`: a claim of a verified token, see [`Identity`](crate::identity::Identity).
     Claim(String),
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address => f.write_str("address"),
+            Self::Customer => f.write_str("customer"),
+            Self::ApiKey => f.write_str("api_key"),
+            Self::Route => f.write_str("route"),
+            Self::Header(name) => write!(f, "header:{name}"),
+            Self::Claim(name) => write!(f, "claim:{name}"),
+        }
+    }
 }
 
 impl FromStr for Part {

@@ -133,11 +133,6 @@ fn policies(route: &Route, wrong: &mut impl FnMut(String)) {
     }
     let at_once = route.concurrency.map(|at_once| at_once.faults());
     at_once.into_iter().flatten().for_each(&mut *wrong);
-    if route.auth.is_some() && route.cache.is_some() {
-        wrong(String::from(
-            "a route with `auth` keeps no answers: they could be those of somebody else",
-        ));
-    }
     if let Some(cache) = &route.cache {
         let faults = cache.faults(&StoreSettings::default());
         faults
