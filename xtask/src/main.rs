@@ -8,6 +8,7 @@
 
 mod bench;
 mod engines;
+mod fuzz;
 mod process;
 mod test;
 mod tools;
@@ -31,6 +32,7 @@ enum Command {
     #[command(subcommand)]
     Engines(engines::Command),
     Bench(bench::Options),
+    Fuzz(fuzz::Options),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
             Command::Test(options) => test::run(&options),
             Command::Engines(command) => engines::run(&command),
             Command::Bench(options) => bench::run(&options),
+            Command::Fuzz(options) => fuzz::run(&options),
         });
     match result {
         Ok(()) => ExitCode::SUCCESS,

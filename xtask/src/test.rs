@@ -39,7 +39,7 @@ struct Step {
     run: fn() -> Result<()>,
 }
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step {
         name: "format",
         about: "cargo fmt finds nothing to do",
@@ -79,6 +79,11 @@ const STEPS: [Step; 11] = [
         name: "postgres-split",
         about: "all tests on PostgreSQL, roles in servers of their own",
         run: postgres_split,
+    },
+    Step {
+        name: "fuzz",
+        about: "router, cache key, headers, table and heads, a minute each, by lot",
+        run: fuzz,
     },
     Step {
         name: "doc-tests",
@@ -216,6 +221,11 @@ fn doc_tests() -> Result<()> {
     run_command(&mut command(
         "cargo test --workspace --doc --locked --quiet",
     ))
+}
+
+/// `cargo xtask fuzz` finds more, and takes a build of its own.
+fn fuzz() -> Result<()> {
+    crate::fuzz::by_lot(60)
 }
 
 /// A server that is gone when the step is.

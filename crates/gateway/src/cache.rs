@@ -22,7 +22,7 @@ mod fetch;
 mod fill;
 mod flight;
 mod keep;
-mod key;
+pub(crate) mod key;
 mod policy;
 mod purge;
 mod redis;

@@ -1,5 +1,5 @@
 //! What every request passes before it is routed, in this order: the limit of requests at once,
-//! the client's address, the stripping of identity headers, the rate limit.
+//! the client's address, the stripping of headers that go no further, the rate limit.
 
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use wire::server::Connection;
 use crate::Config;
 use crate::access_log::note;
 use crate::client_address::{self, Forwarding, Origin};
+use crate::hop;
 use crate::limit::concurrency::{Concurrency, overloaded};
 use crate::limit::{Counters, Rules};
 
@@ -117,13 +118,17 @@ fn origin(door: &Inner, request: &mut Request<Body>) -> Result<Origin, Problem> 
     .map_err(|unreadable| Problem::new(Kind::Malformed, codes::MALFORMED, unreadable.to_string()))
 }
 
-fn strip(headers: &mut HeaderMap) {
-    let foreign = |name: &HeaderName| {
-        name.as_str().starts_with(OWN_PREFIX) || IDENTITY.contains(&name.as_str())
-    };
+/// Whether nobody outside may say it.
+pub(crate) fn is_foreign(name: &HeaderName) -> bool {
+    name.as_str().starts_with(OWN_PREFIX) || IDENTITY.contains(&name.as_str())
+}
+
+/// Takes out what concerns the connection of the client, and what clients may not say.
+pub(crate) fn strip(headers: &mut HeaderMap) {
+    hop::end(headers);
     let names: Vec<HeaderName> = headers
         .keys()
-        .filter(|name| foreign(name))
+        .filter(|name| is_foreign(name))
         .cloned()
         .collect();
     for name in names {

@@ -112,6 +112,11 @@ impl Explainer {
     pub fn new(source: Option<&Source>, shop: Vec<RouteInfo>) -> Result<Self, TableErrors> {
         let table = source.map(|source| Table::read(source, &mut Files::default()));
         let table = table.transpose()?.unwrap_or_default();
+        Ok(Self::of(&table, shop))
+    }
+
+    /// Of a checked table.
+    pub(crate) fn of(table: &Table, shop: Vec<RouteInfo>) -> Self {
         let (sources, metrics) = (Sources::system(), Metrics::new());
         let (memory, nobody) = (CacheUrl::Memory, Shutdown::new());
         let store = StoreSettings::default();
@@ -125,13 +130,11 @@ impl Explainer {
             metrics,
         };
         let routes = table.routes.iter().map(toml::Spanned::get_ref);
-        let definitions = routes.cloned().collect();
-        let table = Snapshot::new(&table, &Snapshot::default(), &around);
-        Ok(Self {
-            table,
-            definitions,
+        Self {
+            table: Snapshot::new(table, &Snapshot::default(), &around),
+            definitions: routes.cloned().collect(),
             shop,
-        })
+        }
     }
 
     /// How much there is.

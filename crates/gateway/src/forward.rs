@@ -133,7 +133,6 @@ impl Forward {
             parts.uri = with_path(&parts.uri, &path)?;
         }
         let headers = &mut parts.headers;
-        hop::strip_named(headers);
         if let Some(origin) = parts.extensions.get::<Arc<Origin>>() {
             announce(headers, origin, self.forwarding);
             if let Some(host) = origin.host.as_ref().filter(|_| self.keep_host) {

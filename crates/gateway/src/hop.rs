@@ -1,7 +1,7 @@
 //! Headers that concern one connection only (RFC 9110, section 7.6.1).
 
 use http::header::{CONNECTION, TE, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Those that always do.
 const HOP_BY_HOP: [HeaderName; 4] = [CONNECTION, TE, TRANSFER_ENCODING, UPGRADE];
@@ -14,6 +14,19 @@ pub(crate) fn strip(headers: &mut HeaderMap) {
     }
     headers.remove("keep-alive");
     headers.remove("proxy-connection");
+}
+
+/// Ends what a client has said of its connection: removes what it has named, and says no more than
+/// that it wishes for another protocol, if it does. Else it could have removed what is set later.
+pub(crate) fn end(headers: &mut HeaderMap) {
+    if !headers.contains_key(CONNECTION) {
+        return;
+    }
+    strip_named(headers);
+    headers.remove(CONNECTION);
+    if headers.contains_key(UPGRADE) {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    }
 }
 
 /// Removes those that the sender has named, but for the wish for another protocol. The others are

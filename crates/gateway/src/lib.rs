@@ -24,6 +24,8 @@ mod errors;
 pub mod explain;
 pub mod export;
 mod forward;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod hop;
 pub mod identity;
 mod json_body;

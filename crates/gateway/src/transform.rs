@@ -10,7 +10,7 @@ mod body;
 mod change;
 mod fields;
 mod json;
-mod settings;
+pub(crate) mod settings;
 mod template;
 
 use std::convert::Infallible;
@@ -76,7 +76,7 @@ impl TransformLayer {
         }
     }
 
-    fn new(
+    pub(crate) fn new(
         path: &str,
         (request, response): (Option<&RequestSettings>, Option<&ResponseSettings>),
         patience: Duration,

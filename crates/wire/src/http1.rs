@@ -8,6 +8,7 @@ mod response;
 pub(crate) mod write;
 
 pub(crate) use self::decoder::{Decoded, Decoder};
+pub(crate) use self::request::rooted;
 pub use self::request::{RequestHead, parse_request};
 pub use self::response::{ResponseHead, parse_response};
 

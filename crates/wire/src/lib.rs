@@ -11,6 +11,8 @@
 mod body;
 pub mod client;
 pub mod front;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod http1;
 mod link;
 pub mod network;

@@ -1,11 +1,10 @@
 //! What the upstream learns of who calls: headers that only the gateway may set.
 
-use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use super::Identity;
-use crate::{hop, table};
+use crate::table;
 
 /// The headers of a route, and what each tells.
 #[derive(Debug, Default)]
@@ -44,16 +43,10 @@ impl Tell {
     }
 
     /// Removes what a client says of itself, in whatever way a server may read it: some take `_`
-    /// for `-`. What it names in `Connection` goes too, and is not named further on: else it could
-    /// have what is set here removed.
+    /// for `-`.
     pub(super) fn strip(&self, headers: &mut HeaderMap) {
         if self.0.is_empty() {
             return;
-        }
-        let upgrades = headers.contains_key(UPGRADE);
-        hop::strip_named(headers);
-        if headers.remove(CONNECTION).is_some() && upgrades {
-            headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         }
         for (name, _) in &self.0 {
             headers.remove(name);
@@ -108,6 +101,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::hop;
 
     #[test]
     fn only_the_gateway_tells_who_calls() {
@@ -136,6 +130,7 @@ mod tests {
         ] {
             headers.append(name, HeaderValue::from_static(value));
         }
+        hop::end(&mut headers);
         tell.strip(&mut headers);
         let claims = json!({"tenant": "x", "groups": ["a", "b,c"], "bad": "a\r\nx-user-id: root"});
         let claims = claims.as_object().expect("an object").clone();

@@ -266,8 +266,11 @@ pub(crate) fn target(url: &str) -> Result<(String, Uri), String> {
 /// Whether all paths can stand beside each other.
 fn paths(table: &Table) -> Vec<Finding> {
     let conditions = all_conditions(table);
-    let span =
-        |at: usize| -> Option<Range<usize>> { table.routes.get(at).map(|route| route.span()) };
+    let spans = table.routes.iter().map(toml::Spanned::span);
+    let spans: Vec<Range<usize>> = spans
+        .chain(table.composes.iter().map(toml::Spanned::span))
+        .collect();
+    let span = |at: usize| spans.get(at).cloned();
     match Router::new(conditions) {
         Ok(_) => Vec::new(),
         Err(wrong) => {

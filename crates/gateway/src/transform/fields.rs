@@ -159,7 +159,9 @@ impl HeaderEdits {
         has_body: bool,
     ) -> Result<Values<HeaderName, HeaderValue>, Unmade> {
         self.make(engine, context, has_body, |name, value| {
-            HeaderValue::try_from(value).map_err(|_| Unmade::Header(name.clone()))
+            // Space around a value is none of it (RFC 9110, section 5.5), and breaks HTTP/2.
+            let value = value.trim_matches([' ', '\t']);
+            HeaderValue::from_str(value).map_err(|_| Unmade::Header(name.clone()))
         })
     }
 

@@ -143,11 +143,18 @@ fn target_of(method: &Method, target: Bytes) -> Result<(Uri, Option<HeaderValue>
     if authority.as_str().contains('@') {
         return Err(BAD);
     }
-    let path = uri
-        .path_and_query()
-        .cloned()
-        .unwrap_or_else(|| PathAndQuery::from_static("/"));
-    Ok((Uri::from(path), Some(host)))
+    let origin = Uri::from(rooted(uri.path_and_query()).ok_or(BAD)?);
+    Ok((origin, Some(host)))
+}
+
+/// The path and the query as they are sent on: where there is no path it is `/` (RFC 9112, section
+/// 3.2.1), also before a query.
+pub(crate) fn rooted(target: Option<&PathAndQuery>) -> Option<PathAndQuery> {
+    match target {
+        None => Some(PathAndQuery::from_static("/")),
+        Some(target) if target.as_str().starts_with('?') => format!("/{target}").parse().ok(),
+        Some(target) => Some(target.clone()),
+    }
 }
 
 /// HTTP/1.1 demands a host, and two of them are one for each parser on the way.

@@ -13,7 +13,7 @@ mod websocket;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
@@ -25,6 +25,7 @@ use self::streams::{Outgoing, Streams};
 use self::websocket::Asked;
 use super::{Answers, Connection, Settings};
 use crate::body::Body;
+use crate::http1::rooted;
 use crate::stream::Stream;
 
 /// Streams that a client may reset before they were looked at: more is an attack (CVE-2023-44487).
@@ -65,6 +66,18 @@ fn within_limits(streams: &Streams, settings: &Settings) -> http2::Builder<Strea
     builder
 }
 
+/// Gives a target that has only a query its path. Others are left as they are.
+fn root(uri: &mut Uri) {
+    let bare = uri
+        .path_and_query()
+        .filter(|target| target.as_str().starts_with('?'));
+    if bare.is_some() {
+        let mut parts = std::mem::take(uri).into_parts();
+        parts.path_and_query = rooted(parts.path_and_query.as_ref());
+        *uri = Uri::from_parts(parts).unwrap_or_default();
+    }
+}
+
 pub(super) async fn serve(
     stream: Stream,
     connection: Connection,
@@ -75,6 +88,7 @@ pub(super) async fn serve(
     let streams = Streams::new(settings.write_timeout);
     let (beside, idle) = (streams.clone(), settings.tunnel_timeout);
     let service = service_fn(move |mut request: Request<Incoming>| {
+        root(request.uri_mut());
         let websocket = Asked::of(&mut request);
         let mut request = match &websocket {
             // What comes on the stream is not the body of the request.
