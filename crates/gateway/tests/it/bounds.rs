@@ -114,6 +114,7 @@ async fn a_few_wait_for_their_turn() {
     let queue = "concurrency = { max = 1, queue = 1, wait = \"4s\" }";
     let bridge = bridge(&backend.url(), queue).await;
     let first = ask(&bridge, &backend).await;
+    let begun = std::time::Instant::now();
     // One of the two waits, the other one has no place to wait at.
     let mut second = bridge.client().get("/one/a").into_future();
     let mut third = bridge.client().get("/one/a").into_future();
@@ -122,6 +123,7 @@ async fn a_few_wait_for_their_turn() {
         refused = &mut third => (refused, second),
     };
     refused.problem(503, "server.overloaded");
+    assert!(begun.elapsed().as_secs() < 3, "it did not wait");
     assert_eq!(backend.requests(), 1);
     backend.speaks_again();
     first.await.expect(200);
