@@ -60,7 +60,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             .args(["run", "--fuzz-dir", "fuzz", "--sanitizer", "none", name])
             .arg(found)
             .arg(Path::new("fuzz/corpus").join(name))
-            .args(["--", "-max_len=8192", "-timeout=10", "-verbosity=0"])
+            .args(["--", "-max_len=8192", "-timeout=10", "-print_funcs=0"])
             .arg(format!("-max_total_time={}", options.seconds))
             .args(["-print_final_stats=1"]);
         // That of the compiler which has built this program.
