@@ -5,14 +5,14 @@ use std::path::Path;
 use http::{HeaderMap, Method, Uri};
 
 use crate::explain::Explainer;
-use crate::table::Table;
+use crate::table::{Files, Table};
 
 /// A table of routes.
 pub fn table(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
-    let table = match Table::parse(text, Path::new("routes.toml")) {
+    let table = match Table::parse(text, Path::new("routes.toml"), &mut Files::default()) {
         Ok(table) => table,
         Err(wrong) => {
             assert!(!wrong.errors.is_empty());
