@@ -103,7 +103,9 @@ pub struct Services {
 
 /// The gateway, put together. Cheap to clone.
 #[derive(Clone)]
-pub struct Gateway {
+pub struct Gateway(Arc<Inner>);
+
+struct Inner {
     stack: Either<Cors<Entry<Dispatch>>, Entry<Dispatch>>,
     live: Live,
     cache: HttpCache,
@@ -115,7 +117,7 @@ pub struct Gateway {
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gateway")
-            .field("live", &self.live)
+            .field("live", &self.0.live)
             .finish_non_exhaustive()
     }
 }
@@ -160,29 +162,29 @@ impl Gateway {
         } else {
             Either::Left(cors(config).layer(entry))
         };
-        Ok(Self {
+        Ok(Self(Arc::new(Inner {
             stack,
             live,
             cache,
             background,
             callers,
-        })
+        })))
     }
 
     /// Where tokens are revoked that routes of the table would still accept.
     pub fn revocations(&self) -> &Revocations {
-        &self.callers.revocations
+        &self.0.callers.revocations
     }
 
     /// Reads the table of routes again. Requests that are under way end as they began; if anything
     /// is wrong, everything stays as it is.
     pub fn reload(&self) -> Result<(), TableErrors> {
-        self.live.reload()
+        self.0.live.reload()
     }
 
     /// How the servers of each upstream are, as JSON.
     pub fn upstreams(&self) -> serde_json::Value {
-        let present = self.live.present();
+        let present = self.0.live.present();
         let states = present.upstreams().map(|upstream| {
             let servers = serde_json::to_value(upstream.states()).unwrap_or_default();
             (upstream.name.to_string(), servers)
@@ -192,14 +194,14 @@ impl Gateway {
 
     /// Takes answers out of the cache.
     pub fn purge(&self) -> CachePurge {
-        self.cache.purge()
+        self.0.cache.purge()
     }
 
     /// Watches the table, and looks after the upstreams, until `shutdown` begins.
     pub async fn keep(self, shutdown: Shutdown) {
-        self.live.keep(shutdown).await;
-        self.background.begin();
-        self.cache.ended(PARTING).await;
+        self.0.live.clone().keep(shutdown).await;
+        self.0.background.begin();
+        self.0.cache.ended(PARTING).await;
     }
 }
 
@@ -214,8 +216,10 @@ impl Service<Request<Body>> for Gateway {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let stack = self.stack.clone();
-        Box::pin(stack.oneshot(request))
+        match &self.0.stack {
+            Either::Left(cors) => Box::pin(cors.clone().oneshot(request)),
+            Either::Right(entry) => entry.clone().call(request),
+        }
     }
 }
 

@@ -65,7 +65,7 @@ impl EventSink for Gateway {
         &self,
         events: Vec<Envelope>,
     ) -> Pin<Box<dyn Future<Output = Result<(), Problem>> + Send + '_>> {
-        let table = self.live.present();
+        let table = self.0.live.present();
         for rule in table.purge_rules() {
             let tags = events.iter().flat_map(|event| rule.tags(event));
             self.purge().tags(tags, rule.mode);

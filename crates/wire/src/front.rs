@@ -65,7 +65,8 @@ impl Front {
         };
         if let Some(proxies) = &self.proxies {
             let source;
-            let accepted = proxies.accept(stream, peer).await;
+            // Boxed, as TLS below: what a connection needs for a moment it would hold until its end.
+            let accepted = Box::pin(proxies.accept(stream, peer)).await;
             (stream, source) = accepted.map_err(Refused::Proxy)?;
             connection.peer = source.unwrap_or(peer);
         }
@@ -81,7 +82,7 @@ impl Front {
             stream,
             protocol,
             certificate,
-        } = tls.accept(stream).await?;
+        } = Box::pin(tls.accept(stream)).await?;
         Ok(Passed {
             stream,
             protocol,
