@@ -61,9 +61,16 @@ impl Service<Request<Body>> for Dispatch {
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let inner = self.0.clone();
         let trail = inner.trail(&mut request, false);
+        // It lies in one place until it is clear who answers: every future that held it would be so
+        // much larger.
         let answering = async move {
-            let led = |request| inner.lead(request);
-            inner.door.pass(request, led).await
+            let admitted = match inner.door.admit(&mut request).await {
+                Ok(admitted) => admitted,
+                Err(refused) => return refused,
+            };
+            let mut response = inner.lead(&mut request).await;
+            admitted.describe(&mut response);
+            response
         };
         match trail {
             None => Box::pin(answering.map(Ok)),
@@ -73,7 +80,7 @@ impl Service<Request<Body>> for Dispatch {
 }
 
 impl Inner {
-    async fn lead(&self, request: Request<Body>) -> Response<Body> {
+    async fn lead(&self, request: &mut Request<Body>) -> Response<Body> {
         let part = |request| self.part(request);
         self.answer(request, Some(&part)).await
     }
@@ -81,7 +88,7 @@ impl Inner {
     /// Answers the request for a part of an answer: as any other, but not put together again.
     fn part(&self, mut request: Request<Body>) -> BoxFuture<'_, Response<Body>> {
         let trail = self.trail(&mut request, true);
-        let answering = self.answer(request, None);
+        let answering = async move { self.answer(&mut request, None).await };
         match trail {
             None => Box::pin(answering),
             Some(trail) => Box::pin(trail.follow(answering)),
@@ -95,15 +102,16 @@ impl Inner {
     }
 
     /// Answers a request; `ask` answers those for its parts, if it may have any.
-    async fn answer(&self, mut request: Request<Body>, ask: Option<Ask<'_>>) -> Response<Body> {
-        match self.route(&mut request) {
+    async fn answer(&self, request: &mut Request<Body>, ask: Option<Ask<'_>>) -> Response<Body> {
+        match self.route(request) {
             Ok(Answers::Route(route)) => {
                 note(|trail| trail.led_to(&route));
                 route.call(request, ask).await
             }
             Ok(Answers::Shop) => {
                 note(Trail::led_to_shop);
-                self.shop.call(request).await
+                // Boxed, so that what is led elsewhere is not as large.
+                Box::pin(self.shop.call(std::mem::take(request))).await
             }
             Ok(Answers::OtherMethods(methods)) => method_not_allowed(&methods),
             Err(problem) => refuse(problem),

@@ -15,8 +15,8 @@ use crate::Config;
 use crate::access_log::note;
 use crate::client_address::{self, Forwarding, Origin};
 use crate::hop;
-use crate::limit::concurrency::{Concurrency, overloaded};
-use crate::limit::{Counters, Rules};
+use crate::limit::concurrency::{Concurrency, Place, overloaded};
+use crate::limit::{Counters, Decision, Rules};
 
 /// Headers that only processes of the shop may send to each other.
 const OWN_PREFIX: &str = "rialto-";
@@ -60,42 +60,55 @@ impl Door {
 }
 
 impl Door {
-    /// Lets a request in to `inside`, or answers why not.
-    pub(crate) async fn pass<F>(
+    /// Lets a request in, or answers why not.
+    pub(crate) async fn admit(
         &self,
-        mut request: Request<Body>,
-        inside: impl FnOnce(Request<Body>) -> F,
-    ) -> Response<Body>
-    where
-        F: Future<Output = Response<Body>>,
-    {
+        request: &mut Request<Body>,
+    ) -> Result<Admitted, Response<Body>> {
         let door = &*self.0;
-        let Some(_place) = door.places.enter() else {
+        let Some(place) = door.places.enter() else {
             door.http.metrics.shed.inc();
-            return refuse(overloaded());
+            return Err(refuse(overloaded()));
         };
-        let origin = match origin(door, &mut request) {
-            Ok(origin) => origin,
-            Err(problem) => return refuse(problem),
-        };
+        let origin = origin(door, request).map_err(refuse)?;
         note(|trail| trail.of_client(origin.client));
         strip(request.headers_mut());
-        request
-            .extensions_mut()
-            .insert(ClientAddress(origin.client));
-        request.extensions_mut().insert(Arc::new(origin));
-        if door.rules.is_empty() {
-            return inside(request).await;
-        }
-        let (head, body) = request.into_parts();
-        // Each route has the rules of the door in common with all others.
-        let decision = door.counters.take(&door.rules, &head, "").await;
-        let mut response = match decision.refusal() {
-            Some(problem) => refuse(problem),
-            None => inside(Request::from_parts(head, body)).await,
+        let extensions = request.extensions_mut();
+        extensions.insert(ClientAddress(origin.client));
+        extensions.insert(Arc::new(origin));
+        let admitted = |decision| Admitted {
+            _place: place,
+            decision,
         };
-        decision.describe(response.headers_mut());
-        response
+        if door.rules.is_empty() {
+            return Ok(admitted(None));
+        }
+        let (head, body) = std::mem::take(request).into_parts();
+        // Each route has the rules of the door in common with all others.
+        let asks = door.rules.asks(&head, "");
+        *request = Request::from_parts(head, body);
+        let decision = door.counters.take(&door.rules, asks).await;
+        let Some(problem) = decision.refusal() else {
+            return Ok(admitted(Some(decision)));
+        };
+        let mut refused = refuse(problem);
+        decision.describe(refused.headers_mut());
+        Err(refused)
+    }
+}
+
+/// A request that is inside, until it is answered.
+pub(crate) struct Admitted {
+    _place: Place,
+    decision: Option<Decision>,
+}
+
+impl Admitted {
+    /// Tells in the answer what is left of the limits.
+    pub(crate) fn describe(&self, response: &mut Response<Body>) {
+        if let Some(decision) = &self.decision {
+            decision.describe(response.headers_mut());
+        }
     }
 }
 

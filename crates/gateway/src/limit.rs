@@ -25,7 +25,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use kernel::problem::codes;
 use kernel::{Kind, Problem, Sources};
@@ -105,9 +104,8 @@ impl Counters {
         }))
     }
 
-    /// Lets a request on `route` take from all `rules`, or from none.
-    pub(crate) async fn take(&self, rules: &Rules, request: &Parts, route: &str) -> Decision {
-        let asks = rules.asks(request, route);
+    /// Lets a request take what it [asks](Rules::asks) from all `rules`, or from none.
+    pub(crate) async fn take(&self, rules: &Rules, asks: Vec<Ask>) -> Decision {
         self.decide(rules, asks, None).await
     }
 
@@ -116,7 +114,9 @@ impl Counters {
         let mut verdict = Verdict::Passes;
         let counted_by_all = match &engines.shared {
             Some(shared) if !asks.is_empty() => {
-                shared.take(rules, &mut asks, shared_now).await.is_ok()
+                // Boxed: who counts in this process does not carry it around.
+                let taking = Box::pin(shared.take(rules, &mut asks, shared_now));
+                taking.await.is_ok()
             }
             other => other.is_some(),
         };

@@ -258,11 +258,11 @@ impl Route {
     /// Answers a request, and measures it; `ask` answers those for its parts, if it may have any.
     pub(crate) async fn call(
         &self,
-        mut request: Request<Body>,
+        request: &mut Request<Body>,
         ask: Option<Ask<'_>>,
     ) -> Response<Body> {
         let measured = self.metrics.begin();
-        let response = match self.admit(&mut request).await {
+        let response = match self.admit(request).await {
             Err(refused) => refused,
             Ok(()) => self.target.call(request, ask).await,
         };
@@ -281,12 +281,13 @@ impl Route {
 
 impl Target {
     /// Answers a request that was admitted.
-    async fn call(&self, request: Request<Body>, ask: Option<Ask<'_>>) -> Response<Body> {
+    async fn call(&self, request: &mut Request<Body>, ask: Option<Ask<'_>>) -> Response<Body> {
         match self {
-            Self::Forward(stack) => stack.call(request).await,
-            Self::Redirect(redirect) => redirect.call(&request),
+            Self::Forward(stack) => stack.call(std::mem::take(request)).await,
+            Self::Redirect(redirect) => redirect.call(request),
             Self::Compose(compose) => match ask {
-                Some(ask) => compose.call(request, ask).await,
+                // Boxed: the future of every request would be as large.
+                Some(ask) => Box::pin(compose.call(std::mem::take(request), ask)).await,
                 None => {
                     let detail = "a part of an answer cannot be put together itself";
                     refuse(Problem::new(Kind::NotFound, codes::NO_ROUTE, detail))

@@ -37,6 +37,11 @@ impl RequestContext {
         CURRENT.try_with(Arc::clone).ok()
     }
 
+    /// Begins work in this context.
+    pub fn enter<R>(self: &Arc<Self>, begin: impl FnOnce() -> R) -> R {
+        CURRENT.sync_scope(self.clone(), begin)
+    }
+
     /// Runs `work` in this context.
     pub async fn scope<F: Future>(self: Arc<Self>, work: F) -> F::Output {
         CURRENT.scope(self, work).await

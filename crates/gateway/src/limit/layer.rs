@@ -73,7 +73,8 @@ where
                 rules,
                 route,
             } = &layer;
-            let decision = counters.take(rules, &head, route).await;
+            let asks = rules.asks(&head, route);
+            let decision = counters.take(rules, asks).await;
             let mut response = match decision.refusal() {
                 Some(problem) => refuse(problem),
                 None => inner.oneshot(Request::from_parts(head, body)).await?,

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::Request;
+use http::request::Parts;
 use kernel::{ManualClock, SystemRandom, Timestamp};
 use platform::http::ClientAddress;
 use platform::testing::TestRedis;

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use http::header::{CONTENT_LENGTH, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
-use tower::{Service, ServiceExt};
+use tower::Service;
 use wire::Body;
 
 use super::problem::{Unwritten, refuse, write};
@@ -91,67 +91,95 @@ where
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // The inner service is asked when there is a request for it.
-        Poll::Ready(Ok(()))
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let (http, trust, inner) = (self.http.clone(), self.trust, self.inner.clone());
-        Box::pin(async move { Ok(enter(&http, trust, request, inner).await) })
+        let http = self.http.clone();
+        let arrival = Arrival::of(&http, self.trust, &request);
+        // Called here and not in the future, which would hold the request, and be so much larger.
+        let running = match too_long(&request, &http.settings) {
+            Some(problem) => Err(problem),
+            None => arrival.context.enter(|| {
+                let call = AssertUnwindSafe(|| self.inner.call(request));
+                std::panic::catch_unwind(call).map_err(|_| panicked())
+            }),
+        };
+        Box::pin(async move { Ok(arrival.answer(&http, running).await) })
     }
 }
 
-async fn enter<S>(
-    http: &HttpContext,
-    trust: Trust,
-    request: Request<Body>,
-    inner: S,
-) -> Response<Body>
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
-{
-    let started = Instant::now();
-    let trace = trace(http, request.headers());
-    let limit = deadline(http, trust, request.headers());
-    let context = RequestContext::new(trace, Some(started + limit));
-    let uri = request.uri().clone();
-    let request_id = request_id(request.headers(), trace);
-    let answering = async {
-        if let Some(problem) = too_long(&request, &http.settings) {
-            return refuse(problem);
+/// What is known of a request while it is answered.
+struct Arrival {
+    started: Instant,
+    limit: Duration,
+    context: Arc<RequestContext>,
+    uri: Uri,
+    request_id: HeaderValue,
+}
+
+impl Arrival {
+    fn of(http: &HttpContext, trust: Trust, request: &Request<Body>) -> Self {
+        let started = Instant::now();
+        let trace = trace(http, request.headers());
+        let limit = deadline(http, trust, request.headers());
+        Self {
+            started,
+            limit,
+            context: RequestContext::new(trace, Some(started + limit)),
+            uri: request.uri().clone(),
+            request_id: request_id(request.headers(), trace),
         }
-        let running = AssertUnwindSafe(inner.oneshot(request)).catch_unwind();
-        match tokio::time::timeout(limit, running).await {
-            Ok(Ok(Ok(response))) => response,
-            Ok(Ok(Err(never))) => match never {},
-            Ok(Err(_)) => refuse(Problem::new(
-                Kind::Internal,
-                codes::INTERNAL,
-                "the handler panicked",
-            )),
-            Err(_) => {
-                let detail = format!("no answer within {limit:?}");
-                refuse(Problem::new(
-                    Kind::DeadlineExceeded,
-                    codes::DEADLINE,
-                    detail,
-                ))
-            }
+    }
+
+    async fn answer(
+        self,
+        http: &HttpContext,
+        running: Result<impl Future<Output = Result<Response<Body>, Infallible>>, Problem>,
+    ) -> Response<Body> {
+        let trace = self.context.trace;
+        let mut response = match running {
+            Ok(running) => self.context.scope(in_time(self.limit, running)).await,
+            Err(problem) => refuse(problem),
+        };
+        let path = self.uri.path();
+        if let Some(Unwritten(problem)) = response.extensions_mut().remove::<Unwritten>() {
+            response = told(&problem, path, trace, response);
         }
-    };
-    let mut response = context.scope(answering).await;
-    if let Some(Unwritten(problem)) = response.extensions_mut().remove::<Unwritten>() {
-        response = told(&problem, uri.path(), trace, response);
+        let took = self.started.elapsed();
+        if took > http.settings.slow {
+            let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(path, millis, trace_id = %trace.trace_id_text(), "a slow answer");
+        }
+        response.headers_mut().insert(REQUEST_ID, self.request_id);
+        response
     }
-    let took = started.elapsed();
-    if took > http.settings.slow {
-        let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let path = uri.path();
-        tracing::warn!(path, millis, trace_id = %trace.trace_id_text(), "a slow answer");
+}
+
+/// What `running` answers within `limit`, or why it does not.
+async fn in_time(
+    limit: Duration,
+    running: impl Future<Output = Result<Response<Body>, Infallible>>,
+) -> Response<Body> {
+    let running = AssertUnwindSafe(running).catch_unwind();
+    match tokio::time::timeout(limit, running).await {
+        Ok(Ok(Ok(response))) => response,
+        Ok(Ok(Err(never))) => match never {},
+        Ok(Err(_)) => refuse(panicked()),
+        Err(_) => {
+            let detail = format!("no answer within {limit:?}");
+            refuse(Problem::new(
+                Kind::DeadlineExceeded,
+                codes::DEADLINE,
+                detail,
+            ))
+        }
     }
-    response.headers_mut().insert(REQUEST_ID, request_id);
-    response
+}
+
+fn panicked() -> Problem {
+    Problem::new(Kind::Internal, codes::INTERNAL, "the handler panicked")
 }
 
 /// The parser lets twice as much through, so that what is a little too long gets an answer that

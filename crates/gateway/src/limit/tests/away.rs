@@ -107,12 +107,12 @@ async fn by_its_own_clock_redis_forgets_what_has_been_paid() {
     let rules = rules("[[limit]]\nname = 'a'\nper = 'route'\nrate = '4/1h'");
     let ada = request("GET", ADA, 1);
     for left in (0..4).rev() {
-        let decision = stage.counters.take(&rules, &ada, "/").await;
+        let decision = stage.counters.take(&rules, rules.asks(&ada, "/")).await;
         let (wait, told) = seen(&decision);
         assert_eq!(wait, None);
         assert!(told.starts_with(&format!("\"a\";r={left};")), "{told}");
     }
-    let refused = seen(&stage.counters.take(&rules, &ada, "/").await).0;
+    let refused = seen(&stage.counters.take(&rules, rules.asks(&ada, "/")).await).0;
     assert!(matches!(refused, Some(800..=900)), "{refused:?}");
     let redis = stage.counters.0.shared.as_ref().expect("Redis").redis();
     let script =
