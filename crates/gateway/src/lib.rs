@@ -23,6 +23,7 @@ mod door;
 mod errors;
 pub mod explain;
 pub mod export;
+mod filter;
 mod forward;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;

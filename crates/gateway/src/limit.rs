@@ -2,7 +2,7 @@
 //!
 //! How **often**: a request meets one or more [`Rules`]; it takes from all of them, or, if one
 //! refuses it, from none. The [`gcra`] decides, the same in the counters of one process
-//! ([`local`]) and in those of all instances ([`shared`]); the [`LimitLayer`] asks and answers.
+//! ([`local`]) and in those of all instances ([`shared`]); the [`LimitFilter`] asks and answers.
 //! How many **at once**: [`concurrency`], by a fixed limit or one that finds itself ([`adaptive`]);
 //! of a route, [`Places`], and how large: [`Bounds`].
 
@@ -10,9 +10,9 @@ pub(crate) mod adaptive;
 mod body;
 mod bounds;
 pub(crate) mod concurrency;
+mod filter;
 mod gcra;
 mod key;
-mod layer;
 mod local;
 mod places;
 mod rule;
@@ -33,8 +33,8 @@ use platform::metrics::Metrics;
 use platform::redis::{Redis, RedisSettings};
 use prometheus_client::metrics::counter::Counter;
 
-pub(crate) use self::bounds::{Bounded, Bounds};
-pub(crate) use self::layer::{LimitLayer, Limited};
+pub(crate) use self::bounds::Bounds;
+pub(crate) use self::filter::LimitFilter;
 use self::local::Local;
 pub(crate) use self::places::Places;
 use self::rule::Ask;

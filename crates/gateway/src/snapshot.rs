@@ -20,15 +20,15 @@ use crate::client_address::Forwarding;
 use crate::compose::{Ask, Compose};
 use crate::forward::Forward;
 use crate::identity::{Guard, Identities, Shared};
-use crate::limit::{Bounds, Counters, LimitLayer, Places, Rules};
+use crate::limit::{Bounds, Counters, LimitFilter, Places, Rules};
 use crate::purge_on_event::PurgeRule;
 use crate::redirect::Redirect;
 use crate::router::{Found, Router};
 use crate::stack::Stack;
 use crate::table::{self, AccessLog, Auth, Table, all_conditions};
-use crate::transform::TransformLayer;
+use crate::transform::TransformFilter;
 use crate::upstream::Upstream;
-use crate::validate::{ValidateLayer, Validations};
+use crate::validate::{ValidateFilter, Validations};
 
 /// What a table is made with, beside itself.
 #[derive(Clone)]
@@ -64,18 +64,18 @@ impl Surroundings {
     ) -> Stack {
         let limits = (!route.limits.is_empty()).then(|| {
             let rules = Rules::new(&route.limits, &self.metrics).expect("the table was checked");
-            LimitLayer::new(self.counters.clone(), rules, route.name.as_str())
+            LimitFilter::new(self.counters.clone(), rules, route.name.as_str())
         });
         let cache = route.cache.as_ref().map(|settings| {
             let layer = self.cache.layer(&route.name, settings.clone());
             layer.expect("the table was checked")
         });
         let patience = route.deadline.unwrap_or(self.longest).min(self.longest);
-        let transform = TransformLayer::of(route, patience).expect("the table was checked");
+        let transform = TransformFilter::of(route, patience).expect("the table was checked");
         let bounds = Bounds::new(route, places, &self.metrics.shed);
         let validate = route.validate.as_ref().map(|settings| {
             let validation = known.of(settings).expect("the table was checked");
-            ValidateLayer::new(validation, patience)
+            ValidateFilter::new(validation, patience)
         });
         Stack::new(limits, bounds, validate, transform, cache, forward)
     }

@@ -17,20 +17,22 @@ use std::task::{Context, Poll};
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tower::util::{Either, option_layer};
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, Service};
 use wire::Body;
 
 use crate::cache::{CacheLayer, CacheService};
+use crate::filter::{FilterLayer, Filtered, answer};
 use crate::forward::Forward;
-use crate::limit::{Bounded, Bounds, LimitLayer, Limited};
-use crate::transform::{TransformLayer, TransformService};
-use crate::validate::{ValidateLayer, ValidateService};
+use crate::limit::{Bounds, LimitFilter};
+use crate::transform::TransformFilter;
+use crate::validate::ValidateFilter;
 
 type Cached = Either<CacheService<Sender>, Sender>;
-type Changed = Either<TransformService<Cached>, Cached>;
-type Checked = Either<ValidateService<Changed>, Changed>;
-type Inside = Either<Bounded<Checked>, Checked>;
-type Within = Either<Limited<Inside>, Inside>;
+type Behind<F, S> = Either<Filtered<F, S>, S>;
+type Changed = Behind<TransformFilter, Cached>;
+type Checked = Behind<ValidateFilter, Changed>;
+type Inside = Behind<Bounds, Checked>;
+type Within = Behind<LimitFilter, Inside>;
 
 /// The innermost service. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -39,7 +41,7 @@ struct Sender(Arc<Forward>);
 /// The services of one route as one.
 pub(crate) struct Stack {
     forward: Arc<Forward>,
-    validate: Option<ValidateLayer>,
+    validate: Option<ValidateFilter>,
     service: Within,
 }
 
@@ -51,20 +53,20 @@ impl fmt::Debug for Stack {
 
 impl Stack {
     pub(crate) fn new(
-        limits: Option<LimitLayer>,
+        limits: Option<LimitFilter>,
         bounds: Option<Bounds>,
-        validate: Option<ValidateLayer>,
-        transform: Option<TransformLayer>,
+        validate: Option<ValidateFilter>,
+        transform: Option<TransformFilter>,
         cache: Option<CacheLayer>,
         forward: Forward,
     ) -> Self {
         let forward = Arc::new(forward);
         let cached = option_layer(cache).layer(Sender(forward.clone()));
-        let changed = option_layer(transform).layer(cached);
-        let checked = option_layer(validate.clone()).layer(changed);
-        let inside = option_layer(bounds).layer(checked);
+        let changed = option_layer(transform.map(FilterLayer)).layer(cached);
+        let checked = option_layer(validate.clone().map(FilterLayer)).layer(changed);
+        let inside = option_layer(bounds.map(FilterLayer)).layer(checked);
         Self {
-            service: option_layer(limits).layer(inside),
+            service: option_layer(limits.map(FilterLayer)).layer(inside),
             validate,
             forward,
         }
@@ -76,16 +78,13 @@ impl Stack {
     }
 
     /// What requests are checked by.
-    pub(crate) fn validate(&self) -> Option<&ValidateLayer> {
+    pub(crate) fn validate(&self) -> Option<&ValidateFilter> {
         self.validate.as_ref()
     }
 
     /// Answers a request.
     pub(crate) async fn call(&self, request: Request<Body>) -> Response<Body> {
-        match self.service.clone().oneshot(request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        }
+        answer(self.service.clone(), request).await
     }
 }
 

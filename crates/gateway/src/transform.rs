@@ -13,27 +13,25 @@ mod json;
 pub(crate) mod settings;
 mod template;
 
-use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use http::header::{ACCEPT_ENCODING, IF_RANGE, RANGE};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
 use platform::http::{is_refusal, refuse};
-use tower::{Layer, Service, ServiceExt};
 use wire::Body;
+use wire::server::Answers;
 
 use self::body::describe;
 use self::change::{Before, Change};
 use self::settings::Status;
 pub(crate) use self::settings::{RequestSettings, ResponseSettings};
 use self::template::Asked;
+use crate::filter::{Filter, answer};
 use crate::identity::Identity;
 use crate::router::Template;
 use crate::table;
@@ -43,14 +41,7 @@ type Finding = (Option<Range<usize>>, String);
 
 /// Changes the requests and responses of one route. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct TransformLayer(Arc<Transform>);
-
-/// The service of a [`TransformLayer`].
-#[derive(Debug, Clone)]
-pub(crate) struct TransformService<S> {
-    transform: Arc<Transform>,
-    inner: S,
-}
+pub(crate) struct TransformFilter(Arc<Transform>);
 
 #[derive(Debug)]
 struct Transform {
@@ -62,7 +53,7 @@ struct Transform {
     patience: Duration,
 }
 
-impl TransformLayer {
+impl TransformFilter {
     /// Of a route, if it changes anything; everything that is wrong is told with its place.
     /// `patience` is how long a body may take to come.
     pub(crate) fn of(
@@ -107,49 +98,20 @@ impl TransformLayer {
     }
 }
 
-impl<S> Layer<S> for TransformLayer {
-    type Service = TransformService<S>;
-
-    fn layer(&self, inner: S) -> TransformService<S> {
-        TransformService {
-            transform: self.0.clone(),
-            inner,
+impl Filter for TransformFilter {
+    async fn pass<S: Answers>(self, inner: S, request: Request<Body>) -> Response<Body> {
+        let transform = &*self.0;
+        let head = request.method() == Method::HEAD;
+        let before = transform.before(&request);
+        let request = match transform.request(request, &before).await {
+            Ok(request) => request,
+            Err(problem) => return refuse(problem),
+        };
+        let response = answer(inner, request).await;
+        if is_refusal(&response) {
+            return response;
         }
-    }
-}
-
-impl<S> Service<Request<Body>> for TransformService<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
-        + Clone
-        + Send
-        + 'static,
-    S::Future: Send,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // What is inside is asked when there is a request for it.
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let (transform, inner) = (self.transform.clone(), self.inner.clone());
-        Box::pin(async move {
-            let head = request.method() == Method::HEAD;
-            let before = transform.before(&request);
-            let request = match transform.request(request, &before).await {
-                Ok(request) => request,
-                Err(problem) => return Ok(refuse(problem)),
-            };
-            let response = inner.oneshot(request).await?;
-            if is_refusal(&response) {
-                return Ok(response);
-            }
-            Ok(transform.response(response, &before, head).await)
-        })
+        transform.response(response, &before, head).await
     }
 }
 

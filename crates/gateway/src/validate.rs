@@ -23,7 +23,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use self::document::Document;
-pub(crate) use self::service::{ValidateLayer, ValidateService};
+pub(crate) use self::service::ValidateFilter;
 pub(crate) use self::settings::{Otherwise, ValidateSettings};
 use crate::table::{Files, Table};
 

@@ -11,7 +11,8 @@ use wire::Body;
 
 use super::{fields, sections};
 use crate::door;
-use crate::transform::TransformLayer;
+use crate::filter::FilterLayer;
+use crate::transform::TransformFilter;
 use crate::transform::settings::{Edits, RequestSettings};
 
 /// The changes of a route for `/a/{id}`, and a request:
@@ -30,7 +31,7 @@ pub fn headers(data: &[u8]) {
         return;
     };
     let changes = (Some(&settings), None);
-    let Ok(layer) = TransformLayer::new("/a/{id}", changes, Duration::from_secs(1)) else {
+    let Ok(layer) = TransformFilter::new("/a/{id}", changes, Duration::from_secs(1)) else {
         return;
     };
     let mut lines = request.lines();
@@ -51,7 +52,7 @@ pub fn headers(data: &[u8]) {
 }
 
 /// What is sent on, unless the request is refused.
-fn sent(layer: &TransformLayer, request: Request<Body>) -> Option<(Uri, HeaderMap)> {
+fn sent(layer: &TransformFilter, request: Request<Body>) -> Option<(Uri, HeaderMap)> {
     let (tell, told) = std::sync::mpsc::channel();
     let upstream = service_fn(move |request: Request<Body>| {
         let (parts, _) = request.into_parts();
@@ -65,7 +66,10 @@ fn sent(layer: &TransformLayer, request: Request<Body>) -> Option<(Uri, HeaderMa
         .enable_time()
         .build();
     let _entered = runtime.as_ref().expect("a runtime").enter();
-    let answer = layer.layer(upstream).oneshot(request).now_or_never();
+    let answer = FilterLayer(layer.clone())
+        .layer(upstream)
+        .oneshot(request)
+        .now_or_never();
     let answered = answer.expect("nothing to wait for");
     answered.expect("never fails");
     told.try_recv().ok()

@@ -1,21 +1,19 @@
 //! What a route bounds of each request, and of all that are there at once.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
 
-use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use kernel::Problem;
 use kernel::problem::codes;
 use platform::http::refuse;
 use prometheus_client::metrics::counter::Counter;
-use tower::{Layer, Service, ServiceExt};
 use wire::Body;
+use wire::server::Answers;
 
 use super::body::{Length, too_large};
 use super::places::{Places, keep};
+use crate::filter::{Filter, answer};
 use crate::table;
 
 /// `body_limit` and `concurrency` of a route.
@@ -42,11 +40,10 @@ impl Bounds {
             shed: shed.clone(),
         })
     }
+}
 
-    async fn pass<S>(self, inner: S, request: Request<Body>) -> Response<Body>
-    where
-        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
-    {
+impl Filter for Bounds {
+    async fn pass<S: Answers>(self, inner: S, request: Request<Body>) -> Response<Body> {
         let (head, body) = request.into_parts();
         let limit = self.body.unwrap_or(u64::MAX);
         let (body, exceeded) = match Length::of(body, limit) {
@@ -64,10 +61,7 @@ impl Bounds {
                 }
             },
         };
-        let response = match inner.oneshot(Request::from_parts(head, body)).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        };
+        let response = answer(inner, Request::from_parts(head, body)).await;
         // Whatever becomes of a body that breaks off, this is why.
         if exceeded.is_some_and(|exceeded| exceeded.load(Ordering::Relaxed)) {
             return refuse(too_large(limit));
@@ -82,43 +76,4 @@ impl Bounds {
 fn crowded() -> Problem {
     let detail = "the route has as many requests as it answers at once";
     Problem::unavailable(codes::OVERLOADED, detail, 1)
-}
-
-impl<S> Layer<S> for Bounds {
-    type Service = Bounded<S>;
-
-    fn layer(&self, inner: S) -> Bounded<S> {
-        Bounded {
-            bounds: self.clone(),
-            inner,
-        }
-    }
-}
-
-/// A service that gets no more, and nothing larger.
-#[derive(Debug, Clone)]
-pub(crate) struct Bounded<S> {
-    bounds: Bounds,
-    inner: S,
-}
-
-impl<S> Service<Request<Body>> for Bounded<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
-    S: Clone + Send + 'static,
-    S::Future: Send,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // The inner service is asked when there is a request for it.
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let Self { bounds, inner } = self.clone();
-        Box::pin(async move { Ok(bounds.pass(inner, request).await) })
-    }
 }

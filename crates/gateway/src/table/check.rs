@@ -17,7 +17,7 @@ use crate::cache::StoreSettings;
 use crate::limit::Rules;
 use crate::router::{Conditions, Router, Template};
 use crate::template::Text;
-use crate::transform::TransformLayer;
+use crate::transform::TransformFilter;
 
 /// All that is wrong.
 pub(super) fn findings(table: &Table) -> Vec<Finding> {
@@ -153,7 +153,7 @@ fn transformation(route: &Route, span: &Range<usize>) -> Vec<Finding> {
         let problem = "a redirect has nothing to transform: remove `request` and `response`";
         return vec![(Some(span.clone()), String::from(problem))];
     }
-    TransformLayer::of(route, Duration::ZERO)
+    TransformFilter::of(route, Duration::ZERO)
         .err()
         .unwrap_or_default()
 }

@@ -1,20 +1,23 @@
+use std::convert::Infallible;
+
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::HeaderMap;
 use http_body_util::{BodyExt, StreamBody};
 use serde_json::json;
-use tower::service_fn;
+use tower::{Layer, ServiceExt, service_fn};
 use wire::BoxError;
 
 use super::*;
+use crate::filter::FilterLayer;
 
-fn layer(request: &str, response: &str) -> TransformLayer {
+fn layer(request: &str, response: &str) -> TransformFilter {
     let request: Option<RequestSettings> =
         (!request.is_empty()).then(|| toml::from_str(request).expect("settings"));
     let response: Option<ResponseSettings> =
         (!response.is_empty()).then(|| toml::from_str(response).expect("settings"));
     let settings = (request.as_ref(), response.as_ref());
-    TransformLayer::new("/a/{id}", settings, Duration::from_secs(1)).expect("checked")
+    TransformFilter::new("/a/{id}", settings, Duration::from_secs(1)).expect("checked")
 }
 
 /// An upstream that gives everything back, with headers that tell about the body.
@@ -43,8 +46,8 @@ fn post(body: Body) -> Request<Body> {
     request
 }
 
-async fn send(layer: &TransformLayer, request: Request<Body>) -> (StatusCode, HeaderMap, Body) {
-    let service = layer.layer(service_fn(mirror));
+async fn send(layer: &TransformFilter, request: Request<Body>) -> (StatusCode, HeaderMap, Body) {
+    let service = FilterLayer(layer.clone()).layer(service_fn(mirror));
     let (parts, body) = service
         .oneshot(request)
         .await

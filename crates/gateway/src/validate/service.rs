@@ -1,11 +1,8 @@
 //! Refuses requests that do not fit, before they go on.
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response};
@@ -13,8 +10,8 @@ use http_body::Body as _;
 use kernel::problem::codes;
 use kernel::{FieldError, Kind, Problem};
 use platform::http::refuse;
-use tower::{Layer, Service, ServiceExt};
 use wire::Body;
+use wire::server::Answers;
 
 use super::check::{Checker, Place, Violation};
 use super::document::{Asked, Operation};
@@ -24,6 +21,7 @@ use super::schema::Id;
 use super::settings::Otherwise;
 use super::{Validation, value};
 use crate::dispatch::method_not_allowed;
+use crate::filter::{Filter, answer};
 use crate::json_body::{Looked, Unfit, Unread, look};
 
 /// Where what is wrong with a body is.
@@ -31,20 +29,13 @@ const BODY: Place<'_> = Place::Root("/body");
 
 /// Checks the requests of one route. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct ValidateLayer {
+pub(crate) struct ValidateFilter {
     validation: Arc<Validation>,
     /// How long a body may take to come.
     patience: Duration,
 }
 
-/// The service of a [`ValidateLayer`].
-#[derive(Debug, Clone)]
-pub(crate) struct ValidateService<S> {
-    layer: ValidateLayer,
-    inner: S,
-}
-
-impl ValidateLayer {
+impl ValidateFilter {
     /// Checks by `validation`; a body may take `patience` to come.
     pub(crate) fn new(validation: &Arc<Validation>, patience: Duration) -> Self {
         Self {
@@ -209,39 +200,11 @@ fn invalid(found: Vec<Violation>) -> Problem {
     Problem::new(Kind::Malformed, codes::REQUEST_INVALID, detail).with_errors(errors.collect())
 }
 
-impl<S> Layer<S> for ValidateLayer {
-    type Service = ValidateService<S>;
-
-    fn layer(&self, inner: S) -> ValidateService<S> {
-        ValidateService {
-            layer: self.clone(),
-            inner,
+impl Filter for ValidateFilter {
+    async fn pass<S: Answers>(self, inner: S, request: Request<Body>) -> Response<Body> {
+        match self.admit(request).await {
+            Ok(request) => answer(inner, request).await,
+            Err(refused) => refused,
         }
-    }
-}
-
-impl<S> Service<Request<Body>> for ValidateService<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
-    S: Clone + Send + 'static,
-    S::Future: Send,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // What is inside is asked when there is a request for it.
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let (layer, inner) = (self.layer.clone(), self.inner.clone());
-        Box::pin(async move {
-            match layer.admit(request).await {
-                Ok(request) => inner.oneshot(request).await,
-                Err(refused) => Ok(refused),
-            }
-        })
     }
 }

@@ -9,6 +9,7 @@ use tower::{Layer, ServiceExt, service_fn};
 use wire::Body;
 
 use super::*;
+use crate::filter::FilterLayer;
 use crate::limit::concurrency::Adaptive;
 
 /// Reads the body, and answers with its length, or that it broke off.
@@ -28,8 +29,8 @@ async fn a_client_learns_where_it_stands_and_when_to_come_again() {
     let stage = Stage::local();
     let text = "[[limit]]\nname = 'a'\nper = ['address', 'route']\nrate = '60/1m'\nburst = 2\n";
     let around = |route: &str| {
-        let layer = LimitLayer::new(stage.counters.clone(), rules(text), route);
-        layer.layer(service_fn(length))
+        let layer = LimitFilter::new(stage.counters.clone(), rules(text), route);
+        FilterLayer(layer).layer(service_fn(length))
     };
     let ask = async |route: &str| {
         let request = Request::from_parts(request("GET", ADA, 1), Body::empty());

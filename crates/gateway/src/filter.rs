@@ -1,0 +1,66 @@
+//! What stands before the upstreams of a route: a filter, as one service with what is behind it.
+
+use std::convert::Infallible;
+use std::task::{Context, Poll};
+
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use tower::{Layer, Service, ServiceExt};
+use wire::Body;
+use wire::server::Answers;
+
+/// Answers in place of what is behind it, or changes what goes in and what comes out. Cheap to clone.
+pub(crate) trait Filter: Clone + Send + 'static {
+    /// Answers a request, with the help of `inner` where that is to be asked.
+    fn pass<S: Answers>(
+        self,
+        inner: S,
+        request: Request<Body>,
+    ) -> impl Future<Output = Response<Body>> + Send;
+}
+
+/// What a service answers; it never fails.
+pub(crate) async fn answer<S: Answers>(service: S, request: Request<Body>) -> Response<Body> {
+    match service.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+/// Puts a filter before a service.
+#[derive(Debug, Clone)]
+pub(crate) struct FilterLayer<F>(pub(crate) F);
+
+impl<F: Clone, S> Layer<S> for FilterLayer<F> {
+    type Service = Filtered<F, S>;
+
+    fn layer(&self, inner: S) -> Filtered<F, S> {
+        Filtered {
+            filter: self.0.clone(),
+            inner,
+        }
+    }
+}
+
+/// A service with a filter before it.
+#[derive(Debug, Clone)]
+pub(crate) struct Filtered<F, S> {
+    filter: F,
+    inner: S,
+}
+
+impl<F: Filter, S: Answers> Service<Request<Body>> for Filtered<F, S> {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // What is inside is asked when there is a request for it.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let Self { filter, inner } = self.clone();
+        Box::pin(async move { Ok(filter.pass(inner, request).await) })
+    }
+}
