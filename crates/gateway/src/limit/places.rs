@@ -16,34 +16,47 @@ use crate::table::AtOnce;
 #[derive(Debug)]
 pub(crate) struct Places {
     pub(crate) settings: AtOnce,
+    /// Who is answered or waits. Those who wait are not counted by themselves: who has been given a
+    /// place would count as waiting until it runs again, and keep out who may wait now.
+    inside: Arc<Semaphore>,
     free: Arc<Semaphore>,
-    queue: Semaphore,
 }
 
 /// A place that is taken until this is dropped.
-pub(super) type Place = OwnedSemaphorePermit;
+#[derive(Debug)]
+pub(super) struct Place {
+    _inside: OwnedSemaphorePermit,
+    _free: OwnedSemaphorePermit,
+}
 
 impl Places {
     pub(crate) fn new(settings: AtOnce) -> Self {
+        let (max, queue) = (settings.max as usize, settings.queue as usize);
         Self {
             settings,
-            free: Arc::new(Semaphore::new(settings.max as usize)),
-            queue: Semaphore::new(settings.queue as usize),
+            inside: Arc::new(Semaphore::new(max + queue)),
+            free: Arc::new(Semaphore::new(max)),
         }
     }
 
     /// A place, once there is one; `None` if too many wait already, or it takes too long. Who has
     /// waited longest comes first.
     pub(super) async fn enter(&self) -> Option<Place> {
-        if let Ok(place) = self.free.clone().try_acquire_owned() {
-            return Some(place);
-        }
-        let _waits = self.queue.try_acquire().ok()?;
-        let place = self.free.clone().acquire_owned();
-        tokio::time::timeout(self.settings.wait, place)
-            .await
-            .ok()?
-            .ok()
+        let inside = self.inside.clone().try_acquire_owned().ok()?;
+        let free = match self.free.clone().try_acquire_owned() {
+            Ok(free) => free,
+            Err(_) => {
+                let free = self.free.clone().acquire_owned();
+                tokio::time::timeout(self.settings.wait, free)
+                    .await
+                    .ok()?
+                    .ok()?
+            }
+        };
+        Some(Place {
+            _inside: inside,
+            _free: free,
+        })
     }
 }
 
@@ -105,6 +118,10 @@ mod tests {
         let third = places.enter().now_or_never().expect("nobody else may wait");
         assert!(third.is_none());
         drop(first);
+        let mut third = Box::pin(places.enter());
+        let waits = (&mut third).now_or_never().is_none();
+        assert!(waits, "the second has a place, even if it does not know");
+        drop(third);
         let second = second.await.expect("it was free in time");
         let begun = tokio::time::Instant::now();
         assert!(places.enter().await.is_none(), "it was not");
