@@ -55,7 +55,7 @@ pub(crate) use self::redis::shared_by;
 use self::route::{Route, RouteMetrics, path_tag, tag};
 use self::second::{EVERYTHING, Second};
 pub use self::second::{Found, Put, SecondKey, SecondLevel, SecondLevelError};
-pub use self::service::{CacheLayer, CacheService, Upstream};
+pub use self::service::{CacheLayer, CacheService};
 pub use self::settings::{CacheSettings, StoreSettings};
 pub(crate) use self::status::CACHE_STATUS;
 use self::store::{Passes, Store};

@@ -180,8 +180,8 @@ pub(crate) fn announce(headers: &mut HeaderMap, origin: &Origin, forwarding: For
     match forwarding {
         Forwarding::XForwarded => {
             for (index, hop) in hops.enumerate() {
-                let comma = if index == 0 { "" } else { ", " };
-                let _ = write!(text, "{comma}{hop}");
+                text.push_str(if index == 0 { "" } else { ", " });
+                push_address(&mut text, *hop);
             }
             headers.insert(PROTO, HeaderValue::from_static(origin.scheme.as_str()));
             match &origin.host {
@@ -214,6 +214,21 @@ pub(crate) fn announce(headers: &mut HeaderMap, origin: &Origin, forwarding: For
     // Addresses, a scheme and a host are plain text.
     if let Ok(value) = HeaderValue::try_from(text) {
         headers.insert(name, value);
+    }
+}
+
+/// Every request has an address in its text: that of IPv4 is not worth a formatter.
+fn push_address(text: &mut String, address: IpAddr) {
+    match address {
+        IpAddr::V4(address) => {
+            for (index, part) in address.octets().into_iter().enumerate() {
+                text.push_str(if index == 0 { "" } else { "." });
+                text.push_str(itoa::Buffer::new().format(part));
+            }
+        }
+        IpAddr::V6(address) => {
+            let _ = write!(text, "{address}");
+        }
     }
 }
 

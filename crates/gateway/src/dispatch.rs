@@ -18,6 +18,7 @@ use wire::Body;
 use crate::access_log::{Trail, note};
 use crate::compose::Ask;
 use crate::door::Door;
+use crate::filter::unfailing;
 use crate::forward::with_path;
 use crate::live::Live;
 use crate::path::normalise;
@@ -66,25 +67,21 @@ impl Service<Request<Body>> for Dispatch {
         let answering = async move {
             let admitted = match inner.door.admit(&mut request).await {
                 Ok(admitted) => admitted,
-                Err(refused) => return refused,
+                Err(refused) => return Ok(refused),
             };
-            let mut response = inner.lead(&mut request).await;
+            let part = |request| inner.part(request);
+            let mut response = inner.answer(&mut request, Some(&part)).await;
             admitted.describe(&mut response);
-            response
+            Ok(response)
         };
         match trail {
-            None => Box::pin(answering.map(Ok)),
-            Some(trail) => Box::pin(trail.follow(answering).map(Ok)),
+            None => Box::pin(answering),
+            Some(trail) => Box::pin(trail.follow(answering.map(unfailing)).map(Ok)),
         }
     }
 }
 
 impl Inner {
-    async fn lead(&self, request: &mut Request<Body>) -> Response<Body> {
-        let part = |request| self.part(request);
-        self.answer(request, Some(&part)).await
-    }
-
     /// Answers the request for a part of an answer: as any other, but not put together again.
     fn part(&self, mut request: Request<Body>) -> BoxFuture<'_, Response<Body>> {
         let trail = self.trail(&mut request, true);

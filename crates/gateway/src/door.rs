@@ -75,7 +75,7 @@ impl Door {
         strip(request.headers_mut());
         let extensions = request.extensions_mut();
         extensions.insert(ClientAddress(origin.client));
-        extensions.insert(Arc::new(origin));
+        extensions.insert(origin);
         let admitted = |decision| Admitted {
             _place: place,
             decision,

@@ -3,9 +3,10 @@
 use std::convert::Infallible;
 use std::task::{Context, Poll};
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, Service};
 use wire::Body;
 use wire::server::Answers;
 
@@ -19,9 +20,18 @@ pub(crate) trait Filter: Clone + Send + 'static {
     ) -> impl Future<Output = Response<Body>> + Send;
 }
 
-/// What a service answers; it never fails.
-pub(crate) async fn answer<S: Answers>(service: S, request: Request<Body>) -> Response<Body> {
-    match service.oneshot(request).await {
+/// What a service answers. Services here are ready at any time: to wait for that would be to carry the
+/// request along meanwhile.
+pub(crate) fn answer<S: Answers>(
+    mut service: S,
+    request: Request<Body>,
+) -> impl Future<Output = Response<Body>> + Send + use<S> {
+    service.call(request).map(unfailing)
+}
+
+/// What was answered: it never fails.
+pub(crate) fn unfailing(answered: Result<Response<Body>, Infallible>) -> Response<Body> {
+    match answered {
         Ok(response) => response,
         Err(never) => match never {},
     }

@@ -1,11 +1,12 @@
 //! The innermost service of a route: rewrites the request, and sends it to an upstream.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::HOST;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Request, Response, Uri};
+use http::{Request, Response, Uri};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
 use platform::context::RequestContext;
@@ -94,32 +95,42 @@ impl Forward {
     }
 
     /// Sends a request on, and returns the head of the answer.
-    pub(crate) async fn call(&self, request: Request<Body>) -> Response<Body> {
+    pub(crate) fn call(
+        self: Arc<Self>,
+        request: Request<Body>,
+    ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<> {
         let (mut parts, body) = request.into_parts();
         let context = RequestContext::current();
-        if let Err(problem) = self.prepare(&mut parts, context.as_deref()) {
-            return refuse(problem);
+        let prepared = self.prepare(&mut parts, context.as_deref());
+        let sending = self.sending(context.as_deref());
+        // What waits for the answer holds the head in one place only.
+        async move {
+            let sent = match (prepared, self.target()) {
+                (Ok(()), Some(upstream)) => upstream.send(&mut parts, body, sending).await,
+                (Ok(()), None) => Err(no_upstream()),
+                (Err(problem), _) => Err(problem),
+            };
+            Ok(match sent {
+                Ok(mut response) => {
+                    hop::strip_named(response.headers_mut());
+                    response
+                }
+                Err(problem) => refuse(problem),
+            })
         }
-        let Some(upstream) = self.target() else {
-            return refuse(Problem::unavailable(
-                codes::UNAVAILABLE,
-                "the route has no upstream",
-                1,
-            ));
-        };
-        let patience = context.map_or(self.deadline, |context| context.remaining(self.deadline));
-        let sending = Sending {
-            deadline: Instant::now() + patience,
+    }
+
+    /// How a request may be sent on that was made in this context.
+    fn sending(&self, context: Option<&RequestContext>) -> Sending {
+        let begun = Instant::now();
+        let deadline = begun + self.deadline;
+        let caller = context.and_then(|context| context.deadline);
+        Sending {
+            begun,
+            deadline: caller.map_or(deadline, |caller| deadline.min(caller.into())),
             retries: self.retries,
             keep_host: self.keep_host,
             hedge: self.hedge,
-        };
-        match upstream.send(&mut parts, body, sending).await {
-            Ok(mut response) => {
-                hop::strip_named(response.headers_mut());
-                response
-            }
-            Err(problem) => refuse(problem),
         }
     }
 
@@ -133,24 +144,24 @@ impl Forward {
             parts.uri = with_path(&parts.uri, &path)?;
         }
         let headers = &mut parts.headers;
-        if let Some(origin) = parts.extensions.get::<Arc<Origin>>() {
+        if let Some(origin) = parts.extensions.get::<Origin>() {
             announce(headers, origin, self.forwarding);
             if let Some(host) = origin.host.as_ref().filter(|_| self.keep_host) {
                 headers.insert(HOST, host.clone());
             }
         }
         if let Some(context) = context {
-            if let Ok(trace) = HeaderValue::try_from(context.trace.to_string()) {
-                headers.insert(TRACEPARENT, trace);
-            }
-            if !headers.contains_key(REQUEST_ID)
-                && let Ok(id) = HeaderValue::try_from(context.trace.trace_id_text())
-            {
-                headers.insert(REQUEST_ID, id);
+            headers.insert(TRACEPARENT, context.trace.traceparent());
+            if !headers.contains_key(REQUEST_ID) {
+                headers.insert(REQUEST_ID, context.trace.trace_id_value());
             }
         }
         Ok(())
     }
+}
+
+fn no_upstream() -> Problem {
+    Problem::unavailable(codes::UNAVAILABLE, "the route has no upstream", 1)
 }
 
 /// The target with another path, and the same query.

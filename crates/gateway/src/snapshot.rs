@@ -264,7 +264,15 @@ impl Route {
         let measured = self.metrics.begin();
         let response = match self.admit(request).await {
             Err(refused) => refused,
-            Ok(()) => self.target.call(request, ask).await,
+            Ok(()) => match &self.target {
+                Target::Forward(stack) => stack.call(std::mem::take(request)).await,
+                Target::Redirect(redirect) => redirect.call(request),
+                Target::Compose(compose) => match ask {
+                    // Boxed: the future of every request would be as large.
+                    Some(ask) => Box::pin(compose.call(std::mem::take(request), ask)).await,
+                    None => refuse(part_of_part()),
+                },
+            },
         };
         measured.answered(response.status().as_u16(), 0);
         response
@@ -279,20 +287,7 @@ impl Route {
     }
 }
 
-impl Target {
-    /// Answers a request that was admitted.
-    async fn call(&self, request: &mut Request<Body>, ask: Option<Ask<'_>>) -> Response<Body> {
-        match self {
-            Self::Forward(stack) => stack.call(std::mem::take(request)).await,
-            Self::Redirect(redirect) => redirect.call(request),
-            Self::Compose(compose) => match ask {
-                // Boxed: the future of every request would be as large.
-                Some(ask) => Box::pin(compose.call(std::mem::take(request), ask)).await,
-                None => {
-                    let detail = "a part of an answer cannot be put together itself";
-                    refuse(Problem::new(Kind::NotFound, codes::NO_ROUTE, detail))
-                }
-            },
-        }
-    }
+fn part_of_part() -> Problem {
+    let detail = "a part of an answer cannot be put together itself";
+    Problem::new(Kind::NotFound, codes::NO_ROUTE, detail)
 }

@@ -83,8 +83,11 @@ impl Stack {
     }
 
     /// Answers a request.
-    pub(crate) async fn call(&self, request: Request<Body>) -> Response<Body> {
-        answer(self.service.clone(), request).await
+    pub(crate) fn call(
+        &self,
+        request: Request<Body>,
+    ) -> impl Future<Output = Response<Body>> + Send + use<> {
+        answer(self.service.clone(), request)
     }
 }
 
@@ -98,7 +101,6 @@ impl Service<Request<Body>> for Sender {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let forward = self.0.clone();
-        Box::pin(async move { Ok(forward.call(request).await) })
+        Box::pin(self.0.clone().call(request))
     }
 }

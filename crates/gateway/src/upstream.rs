@@ -108,7 +108,12 @@ impl Upstream {
 
     /// Microseconds since the upstream was made.
     fn now(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+        self.at(Instant::now())
+    }
+
+    /// The same for another time than now.
+    fn at(&self, time: Instant) -> u64 {
+        micros(time.saturating_duration_since(self.started))
     }
 
     /// What the clock said at that time.

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::io::IsTerminal;
+use std::ops::Range;
 use std::str::FromStr;
 
+use http::HeaderValue;
 use kernel::Sources;
 use tracing_subscriber::EnvFilter;
 
@@ -40,18 +42,54 @@ impl TraceContext {
 
     /// The trace id in hexadecimal, as logs and problems show it.
     pub fn trace_id_text(self) -> String {
-        format!("{:032x}", self.trace_id)
+        String::from_utf8_lossy(&self.id()).into_owned()
+    }
+
+    /// The same, as the value of a field.
+    pub fn trace_id_value(self) -> HeaderValue {
+        HeaderValue::from_bytes(&self.id()).expect("hexadecimal")
+    }
+
+    /// The value of `traceparent`.
+    pub fn traceparent(self) -> HeaderValue {
+        HeaderValue::from_bytes(&self.text()).expect("hexadecimal and dashes")
+    }
+
+    fn id(self) -> [u8; 32] {
+        let mut text = [b'0'; 32];
+        write_hex(&mut text, &self.trace_id.to_be_bytes());
+        text
+    }
+
+    /// Every request has two such texts: formatting them would cost more than all else that is done
+    /// for its trace.
+    fn text(self) -> [u8; TEXT] {
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        text[TRACE_ID].copy_from_slice(&self.id());
+        write_hex(&mut text[SPAN_ID], &self.span_id.to_be_bytes());
+        write_hex(&mut text[FLAGS], &[u8::from(self.sampled)]);
+        text
+    }
+}
+
+/// Bytes of a `traceparent`, and where its parts stand.
+const TEXT: usize = 55;
+const TRACE_ID: Range<usize> = 3..35;
+const SPAN_ID: Range<usize> = 36..52;
+const FLAGS: Range<usize> = 53..55;
+
+/// Writes two digits for each byte.
+fn write_hex(digits: &mut [u8], bytes: &[u8]) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    for (digits, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+        digits[0] = HEX[usize::from(byte >> 4)];
+        digits[1] = HEX[usize::from(byte & 0xf)];
     }
 }
 
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let flags = u8::from(self.sampled);
-        write!(
-            f,
-            "00-{:032x}-{:016x}-{flags:02x}",
-            self.trace_id, self.span_id
-        )
+        f.write_str(&String::from_utf8_lossy(&self.text()))
     }
 }
 

@@ -121,27 +121,19 @@ impl Pool {
         request: Request<Body>,
         again: bool,
     ) -> Result<Response<Body>, ExchangeError> {
-        let limit = self.0.settings.timeout;
-        self.exchange_within(limit, request, again).await
-    }
-
-    /// As [`Pool::exchange`], with another timeout than that of the settings. It costs less than a
-    /// timer around the exchange, and does not end what is on its way.
-    pub async fn exchange_within(
-        &self,
-        limit: Duration,
-        request: Request<Body>,
-        again: bool,
-    ) -> Result<Response<Body>, ExchangeError> {
         let (parts, body) = request.into_parts();
-        self.send(&parts, body, limit, again).await
+        let limit = self.0.settings.timeout;
+        self.send(&parts, body, Instant::now(), limit, again).await
     }
 
-    /// The same for whoever may need the head once more.
+    /// The same for whoever may need the head once more, with another timeout than that of the
+    /// settings, from `now` on. It costs less than a timer around the exchange, and does not end what
+    /// is on its way.
     pub async fn send(
         &self,
         parts: &Parts,
         mut body: Body,
+        now: Instant,
         limit: Duration,
         again: bool,
     ) -> Result<Response<Body>, ExchangeError> {
@@ -151,7 +143,6 @@ impl Pool {
             let exchange = Box::pin(tokio::time::timeout(limit, exchange));
             return exchange.await.unwrap_or(Err(ExchangeError::Slow));
         }
-        let now = Instant::now();
         if let Some(link) = self.take_idle(now, now + limit) {
             let copy = if again { body.try_clone() } else { None };
             let exchange = exchange::exchange(self, link, limit, parts, body);

@@ -12,7 +12,7 @@ pub(crate) use self::request::rooted;
 pub use self::request::{RequestHead, parse_request};
 pub use self::response::{ResponseHead, parse_response};
 
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Header fields of a head that are parsed at all.
@@ -58,30 +58,69 @@ pub enum Parsed<T> {
     Partial,
 }
 
-/// What the fields say of the body; `None` if they say nothing.
-fn framing(headers: &HeaderMap) -> Result<Option<Framing>, Malformed> {
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
-    match (codings.next(), lengths.next()) {
-        (None, None) => Ok(None),
-        (Some(_), Some(_)) => Err(Malformed::Syntax("both a length and a transfer coding")),
-        (Some(coding), None) => {
-            let only =
-                codings.next().is_none() && coding.as_bytes().eq_ignore_ascii_case(b"chunked");
-            only.then_some(Some(Framing::Chunked))
-                .ok_or(Malformed::Coding)
-        }
-        (None, Some(length)) => {
-            // A list of equal lengths is allowed by RFC 9110, 8.6, and only ever seen in attacks.
-            let length = lengths
-                .next()
-                .is_none()
-                .then(|| digits(length.as_bytes()))
-                .flatten();
-            let length = length.ok_or(Malformed::Syntax("the length is not one number"))?;
-            Ok(Some(Framing::Length(length)))
+/// Which fields a head has of those that concern its connection and its body. They are noted when they
+/// are taken in: mostly they are not there, and looking for each would cost more than parsing the head.
+#[derive(Debug, Default)]
+struct Noted {
+    length: bool,
+    coding: bool,
+    connection: bool,
+    upgrade: bool,
+    expect: bool,
+    hosts: usize,
+}
+
+impl Noted {
+    fn note(&mut self, name: &HeaderName) {
+        match *name {
+            HOST => self.hosts += 1,
+            CONTENT_LENGTH => self.length = true,
+            TRANSFER_ENCODING => self.coding = true,
+            CONNECTION => self.connection = true,
+            UPGRADE => self.upgrade = true,
+            EXPECT => self.expect = true,
+            _ => {}
         }
     }
+
+    /// Whether the connection may be used again after the message.
+    fn keep_alive(&self, headers: &HeaderMap, modern: bool) -> bool {
+        match (self.connection, modern) {
+            (false, modern) => modern,
+            (true, true) => !lists(headers, &CONNECTION, "close"),
+            (true, false) => lists(headers, &CONNECTION, "keep-alive"),
+        }
+    }
+}
+
+/// What the fields say of the body; `None` if they say nothing.
+fn framing(headers: &HeaderMap, noted: &Noted) -> Result<Option<Framing>, Malformed> {
+    if !noted.length && !noted.coding {
+        return Ok(None);
+    }
+    if noted.length && noted.coding {
+        return Err(Malformed::Syntax("both a length and a transfer coding"));
+    }
+    if noted.coding {
+        let coding = only(headers, &TRANSFER_ENCODING);
+        let known = coding.is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked"));
+        return known
+            .then_some(Some(Framing::Chunked))
+            .ok_or(Malformed::Coding);
+    }
+    // A list of equal lengths is allowed by RFC 9110, 8.6, and only ever seen in attacks.
+    let length = only(headers, &CONTENT_LENGTH).and_then(digits);
+    let length = length.ok_or(Malformed::Syntax("the length is not one number"))?;
+    Ok(Some(Framing::Length(length)))
+}
+
+/// The value of a field that is there once.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    first
+        .filter(|_| values.next().is_none())
+        .map(HeaderValue::as_bytes)
 }
 
 /// Decimal digits and nothing else: no sign, no space.
@@ -110,18 +149,20 @@ fn header_map(
     buffer: &bytes::Bytes,
     fields: &[httparse::Header<'_>],
     more: usize,
-) -> Result<HeaderMap, Malformed> {
+) -> Result<(HeaderMap, Noted), Malformed> {
     let mut headers = HeaderMap::with_capacity(fields.len() + more);
+    let mut noted = Noted::default();
     for field in fields {
         let name = HeaderName::from_bytes(field.name.as_bytes())
             .map_err(|_| Malformed::Syntax("the name of a field"))?;
+        noted.note(&name);
         let value = HeaderValue::from_maybe_shared(buffer.slice_ref(field.value))
             .map_err(|_| Malformed::Syntax("the value of a field"))?;
         headers
             .try_append(name, value)
             .map_err(|_| Malformed::TooLarge)?;
     }
-    Ok(headers)
+    Ok((headers, noted))
 }
 
 /// Whether a list field has `token` among its elements.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use http::{Request, Response};
 use http_body::Body as _;
-use tower::ServiceExt;
 use wire::Body;
+use wire::server::Answers;
 
 use super::answer::passed_on;
 use super::entry::{Entry, Meta};
@@ -15,8 +15,9 @@ use super::flight::{Boarded, Outcome, Source};
 use super::key::Target;
 use super::policy::Verdict;
 use super::route::{Ask, Manner, Route, strip_tags};
-use super::service::{Upstream, goes_through, not_cached};
+use super::service::{goes_through, not_cached};
 use super::status::{Forward, Told, forwarded, tell};
+use crate::filter::answer;
 
 pub(crate) struct Exchange {
     pub(crate) route: Arc<Route>,
@@ -25,7 +26,7 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    pub(crate) async fn run<S: Upstream>(self, inner: S, body: Body) -> Response<Body> {
+    pub(crate) async fn run<S: Answers>(self, inner: S, body: Body) -> Response<Body> {
         if self.ask.asks.only_if_cached {
             self.route.metrics.misses.inc();
             return not_cached();
@@ -46,7 +47,7 @@ impl Exchange {
     }
 
     /// Sends the request on as it is.
-    async fn through<S: Upstream>(self, inner: S, body: Body, why: &'static str) -> Response<Body> {
+    async fn through<S: Answers>(self, inner: S, body: Body, why: &'static str) -> Response<Body> {
         let Self {
             route,
             request,
@@ -54,10 +55,7 @@ impl Exchange {
         } = self;
         route.metrics.misses.inc();
         let request = request.map(|()| body);
-        let mut response = match inner.oneshot(request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        };
+        let mut response = answer(inner, request).await;
         if route.settings.strip_tags {
             strip_tags(response.headers_mut());
         }
@@ -69,7 +67,7 @@ impl Exchange {
         response
     }
 
-    async fn alone<S: Upstream>(self, inner: S) -> Response<Body> {
+    async fn alone<S: Answers>(self, inner: S) -> Response<Body> {
         let (question, stored) = (self.question(), self.ask.stored.clone());
         let asking = self
             .route
@@ -83,7 +81,7 @@ impl Exchange {
         }
     }
 
-    async fn together<S: Upstream>(self, inner: S) -> Response<Body> {
+    async fn together<S: Answers>(self, inner: S) -> Response<Body> {
         let (route, stored) = (&self.route, &self.ask.stored);
         let boarded = route.shared.flights.board(&self.ask.key, |landing| {
             let question = self.question();

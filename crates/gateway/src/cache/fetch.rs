@@ -1,14 +1,13 @@
 //! Asking the upstream, and what its answer means for the store.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use http::header::{ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE};
 use http::{HeaderMap, Method, Request, Response, StatusCode, request};
 use http_body::Body as _;
 use parking_lot::Mutex;
-use tower::{Service, ServiceExt};
 use wire::Body;
+use wire::server::Answers;
 
 use super::directives::Directives;
 use super::entry::{Entry, Meta, freshened};
@@ -19,6 +18,7 @@ use super::policy::{Timing, Verdict};
 use super::route::{Route, is_authorized, path_tag, strip_tags};
 use super::share::Asked;
 use super::store::Lookup;
+use crate::filter::answer;
 
 /// A question, as the upstream will get it.
 pub(crate) struct Question {
@@ -84,8 +84,7 @@ impl Route {
         landing: Option<Landing>,
     ) -> Outcome
     where
-        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send,
-        S::Future: Send,
+        S: Answers,
     {
         let store = &self.shared.store;
         // From here on, an unsafe request to the path is a purge that this answer must outlive.
@@ -108,10 +107,7 @@ impl Route {
             if check.is_some() {
                 self.metrics.revalidations.inc();
             }
-            let response = match inner.clone().oneshot(question.request(check)).await {
-                Ok(response) => response,
-                Err(never) => match never {},
-            };
+            let response = answer(inner.clone(), question.request(check)).await;
             let answered = self.shared.sources.now();
             let timing = Timing {
                 asked,

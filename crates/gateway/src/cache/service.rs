@@ -13,8 +13,9 @@ use http::{HeaderMap, Method, Request, Response, Uri};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
 use platform::http::refuse;
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, Service};
 use wire::Body;
+use wire::server::Answers;
 
 use super::directives::Directives;
 use super::entry::Entry;
@@ -25,6 +26,7 @@ use super::key::{Key, Target, host};
 use super::purge::PurgeMode;
 use super::route::{Look, Manner, Route, path_tag, strip_tags};
 use super::status::{CACHE_STATUS, Forward, Told, own, tell};
+use crate::filter::answer;
 
 /// Puts the cache before a service. Cheap to clone. Made by [`HttpCache::layer`].
 ///
@@ -62,24 +64,7 @@ impl<S> fmt::Debug for CacheService<S> {
     }
 }
 
-/// What stands behind the cache.
-pub trait Upstream:
-    Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
-    + Clone
-    + Send
-    + 'static
-{
-}
-
-impl<S> Upstream for S where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
-        + Clone
-        + Send
-        + 'static
-{
-}
-
-impl<S: Upstream> Service<Request<Body>> for CacheService<S> {
+impl<S: Answers> Service<Request<Body>> for CacheService<S> {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
@@ -114,7 +99,7 @@ impl<S: Upstream> Service<Request<Body>> for CacheService<S> {
     }
 }
 
-impl<S: Upstream> CacheService<S> {
+impl<S: Answers> CacheService<S> {
     /// Finds out in the background whether `entry` is still good.
     fn refresh(&self, request: &Request<Body>, key: Key, entry: Arc<Entry>) {
         let checking = Checking(entry);
@@ -147,15 +132,12 @@ impl Drop for Checking {
 }
 
 /// Sends a request on that retrieves nothing; what it may have changed is purged.
-async fn pass<S: Upstream>(route: Arc<Route>, inner: S, request: Request<Body>) -> Response<Body> {
+async fn pass<S: Answers>(route: Arc<Route>, inner: S, request: Request<Body>) -> Response<Body> {
     let safe = matches!(*request.method(), Method::OPTIONS | Method::TRACE);
     let target = Target::of(&request);
     let authority = target.authority.to_owned();
     let path = target.uri.path().to_owned();
-    let mut response = match inner.oneshot(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
-    };
+    let mut response = answer(inner, request).await;
     let status = response.status();
     if !safe && (status.is_success() || status.is_redirection()) {
         let paths = changed(&authority, &path, response.headers());

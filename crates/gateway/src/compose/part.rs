@@ -1,6 +1,5 @@
 //! One part of a document.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -178,7 +177,7 @@ impl Part {
         if let Some(connection) = asked.extensions.get::<Connection>() {
             extensions.insert(connection.clone());
         }
-        if let Some(origin) = asked.extensions.get::<Arc<Origin>>() {
+        if let Some(origin) = asked.extensions.get::<Origin>() {
             extensions.insert(origin.clone());
         }
         let response = (sheet.ask)(request).await;

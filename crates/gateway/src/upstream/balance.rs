@@ -5,6 +5,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use tokio::time::Instant;
+
 use super::room::Guest;
 use super::{Member, Upstream};
 
@@ -82,8 +84,9 @@ impl Upstream {
         &self,
         members: &'a [Arc<Member>],
         tried: &[usize],
+        now: Instant,
     ) -> Option<Admission<'a>> {
-        let now = self.now();
+        let now = self.at(now);
         let usable = |index: &usize| {
             let member = &members[*index];
             !tried.contains(index) && member.is_usable(now) && member.room.is_free()

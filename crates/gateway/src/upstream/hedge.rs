@@ -9,6 +9,7 @@ use futures_util::future::{Either, select};
 use http::header::UPGRADE;
 use http::request::Parts;
 use http::{Method, Response};
+use tokio::time::Instant;
 use wire::Body;
 use wire::client::ExchangeError;
 
@@ -31,8 +32,11 @@ impl Upstream {
         hedge: Hedge,
         sending: Sending,
     ) -> (Tried, Option<usize>) {
-        let begun = self.now();
-        let one = self.exchange(first, parts, Body::empty(), true, sending.deadline);
+        let Sending {
+            begun, deadline, ..
+        } = sending;
+        let one = self.exchange(first, parts, Body::empty(), true, begun, deadline);
+        let begun = self.at(begun);
         let mut one = pin!(one);
         let waited = match self.patience(hedge) {
             Some(patience) => tokio::time::timeout(patience, &mut one).await.ok(),
@@ -42,7 +46,8 @@ impl Upstream {
             self.learn(hedge, begun, &result);
             return (result, None);
         }
-        let second = self.choose(members, &[first.index]);
+        let now = Instant::now();
+        let second = self.choose(members, &[first.index], now);
         // Whoever repeats too much, in whatever way, makes a bad day worse.
         let Some(second) = second.filter(|_| self.budget.spend()) else {
             let result = one.await;
@@ -52,7 +57,7 @@ impl Upstream {
         self.measures.hedged.inc();
         let mut copy = parts.clone();
         second.address(&mut copy, sending);
-        let two = pin!(self.exchange(&second, &copy, Body::empty(), true, sending.deadline));
+        let two = pin!(self.exchange(&second, &copy, Body::empty(), true, now, deadline));
         let (result, second_won) = match select(one, two).await {
             Either::Left((result, _)) if is_good(&result) => (result, false),
             Either::Left((_, two)) => (two.await, true),

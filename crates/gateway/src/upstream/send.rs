@@ -23,6 +23,8 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// How a request may be sent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sending {
+    /// The present time.
+    pub(crate) begun: Instant,
     /// By when its head must have been answered.
     pub(crate) deadline: Instant,
     /// How often it may be sent again.
@@ -58,7 +60,12 @@ impl Upstream {
         let mut tried: Vec<usize> = Vec::new();
         let mut failure = None;
         loop {
-            let Some(server) = self.choose(&members, &tried) else {
+            let now = if tried.is_empty() {
+                sending.begun
+            } else {
+                Instant::now()
+            };
+            let Some(server) = self.choose(&members, &tried, now) else {
                 return failure.unwrap_or_else(|| Err(self.refusal(&members, &tried)));
             };
             if failure.is_some() {
@@ -77,14 +84,15 @@ impl Upstream {
                     Box::pin(self.hedged(&members, &server, parts, hedge, sending)).await
                 }
                 None => {
-                    let exchange = self.exchange(&server, parts, sent, harmless, sending.deadline);
+                    let exchange =
+                        self.exchange(&server, parts, sent, harmless, now, sending.deadline);
                     (exchange.await, None)
                 }
             };
-            let (answer, repeatable) = self.judge(result, harmless);
-            let Some(copy) = copy.filter(|_| repeatable) else {
-                return answer;
+            let Some(copy) = copy.filter(|_| may_help(&result, harmless)) else {
+                return result.map_err(|error| self.problem(error));
             };
+            let answer = result.map_err(|error| self.problem(error));
             tried.extend([server.index].into_iter().chain(second));
             if tried.len() > usize::from(sending.retries) || !self.budget.spend() {
                 return answer;
@@ -101,13 +109,15 @@ impl Upstream {
         parts: &Parts,
         body: Body,
         harmless: bool,
+        now: Instant,
         deadline: Instant,
     ) -> Result<Response<Body>, ExchangeError> {
         let member = server.member;
-        let attempt = member.attempt(self.now());
+        let attempt = member.attempt(self.at(now));
         note(|trail| trail.asks(&self.name, &member.url));
-        let left = deadline.saturating_duration_since(Instant::now());
-        let result = member.pool().send(parts, body, left, harmless).await;
+        let left = deadline.saturating_duration_since(now);
+        let exchange = member.pool().send(parts, body, now, left, harmless);
+        let result = exchange.await;
         let outcome = match &result {
             Ok(response) if is_gateway_failure(response.status()) => Outcome::Failed,
             Ok(_) => Outcome::Answered,
@@ -130,33 +140,21 @@ impl Upstream {
         result
     }
 
-    /// What to answer, and whether another server may be asked instead.
-    fn judge(
-        &self,
-        tried: Result<Response<Body>, ExchangeError>,
-        harmless: bool,
-    ) -> (Result<Response<Body>, Problem>, bool) {
-        match tried {
-            Ok(response) => {
-                let repeat = harmless && is_gateway_failure(response.status());
-                (Ok(response), repeat)
+    /// What to answer for an exchange that has failed.
+    fn problem(&self, error: ExchangeError) -> Problem {
+        let name = &self.name;
+        match error {
+            ExchangeError::Slow => {
+                let detail = format!("the upstream `{name}` gave no answer in time");
+                Problem::new(Kind::DeadlineExceeded, codes::DEADLINE, detail)
             }
-            Err(ExchangeError::Slow) => {
-                let detail = format!("the upstream `{}` gave no answer in time", self.name);
-                let problem = Problem::new(Kind::DeadlineExceeded, codes::DEADLINE, detail);
-                (Err(problem), false)
+            ExchangeError::Connect(_) => {
+                let detail = format!("the upstream `{name}` gave no answer: {error}");
+                Problem::unavailable(codes::UNAVAILABLE, detail, 1)
             }
-            Err(error) => {
-                let repeat = error.is_unseen() || harmless;
-                let repeat = repeat && !matches!(error, ExchangeError::Request(_));
-                let detail = format!("the upstream `{}` gave no answer: {error}", self.name);
-                let problem = match error {
-                    ExchangeError::Connect(_) => {
-                        Problem::unavailable(codes::UNAVAILABLE, detail, 1)
-                    }
-                    _ => Problem::new(Kind::BadGateway, codes::BAD_UPSTREAM, detail),
-                };
-                (Err(problem), repeat)
+            _ => {
+                let detail = format!("the upstream `{name}` gave no answer: {error}");
+                Problem::new(Kind::BadGateway, codes::BAD_UPSTREAM, detail)
             }
         }
     }
@@ -202,6 +200,15 @@ impl Drop for Place<'_> {
 /// Whether sending the request twice is no worse than sending it once.
 fn is_harmless(parts: &Parts) -> bool {
     is_idempotent(&parts.method) || parts.headers.contains_key(IDEMPOTENCY_KEY)
+}
+
+/// Whether another server may be asked instead.
+fn may_help(tried: &Result<Response<Body>, ExchangeError>, harmless: bool) -> bool {
+    match tried {
+        Ok(response) => harmless && is_gateway_failure(response.status()),
+        Err(ExchangeError::Slow | ExchangeError::Request(_)) => false,
+        Err(error) => harmless || error.is_unseen(),
+    }
 }
 
 /// Whether a status says that the server, or one behind it, is not up to it.

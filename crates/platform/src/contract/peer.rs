@@ -222,9 +222,7 @@ impl Peer {
                 DEADLINE,
                 HeaderValue::from(u64::try_from(left).unwrap_or(u64::MAX)),
             );
-            if let Ok(trace) = HeaderValue::try_from(context.trace.to_string()) {
-                headers.insert(TRACEPARENT, trace);
-            }
+            headers.insert(TRACEPARENT, context.trace.traceparent());
         }
         let response = match self.client.request(request).await {
             Ok(response) => response,

@@ -1,18 +1,19 @@
 //! What happens to every request at the listener, before any route is looked at.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
 use http::header::{CONTENT_LENGTH, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
+use tokio::time::{Sleep, sleep_until};
 use tower::Service;
 use wire::Body;
 
@@ -106,7 +107,7 @@ where
                 std::panic::catch_unwind(call).map_err(|_| panicked())
             }),
         };
-        Box::pin(async move { Ok(arrival.answer(&http, running).await) })
+        Box::pin(arrival.answer(http, running))
     }
 }
 
@@ -135,15 +136,17 @@ impl Arrival {
 
     async fn answer(
         self,
-        http: &HttpContext,
+        http: Arc<HttpContext>,
         running: Result<impl Future<Output = Result<Response<Body>, Infallible>>, Problem>,
-    ) -> Response<Body> {
-        let trace = self.context.trace;
+    ) -> Result<Response<Body>, Infallible> {
         let mut response = match running {
-            Ok(running) => self.context.scope(in_time(self.limit, running)).await,
+            Ok(running) => {
+                let (mut running, mut late) = (pin!(running), pin!(None));
+                poll_fn(|cx| self.poll(running.as_mut(), late.as_mut(), cx)).await
+            }
             Err(problem) => refuse(problem),
         };
-        let path = self.uri.path();
+        let (path, trace) = (self.uri.path(), self.context.trace);
         if let Some(Unwritten(problem)) = response.extensions_mut().remove::<Unwritten>() {
             response = told(&problem, path, trace, response);
         }
@@ -153,29 +156,37 @@ impl Arrival {
             tracing::warn!(path, millis, trace_id = %trace.trace_id_text(), "a slow answer");
         }
         response.headers_mut().insert(REQUEST_ID, self.request_id);
-        response
+        Ok(response)
+    }
+
+    /// What `running` answers, in the context of the request: in time, and without a panic. By hand, as
+    /// each of the futures that do one of this would copy the answer, and what is answered at once needs
+    /// no timer.
+    fn poll(
+        &self,
+        running: Pin<&mut impl Future<Output = Result<Response<Body>, Infallible>>>,
+        mut late: Pin<&mut Option<Sleep>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Response<Body>> {
+        let poll = AssertUnwindSafe(|| running.poll(cx));
+        match self.context.enter(|| std::panic::catch_unwind(poll)) {
+            Ok(Poll::Ready(Ok(response))) => return Poll::Ready(response),
+            Ok(Poll::Ready(Err(never))) => match never {},
+            Ok(Poll::Pending) => {}
+            Err(_) => return Poll::Ready(refuse(panicked())),
+        }
+        if late.is_none() {
+            late.set(Some(sleep_until((self.started + self.limit).into())));
+        }
+        late.as_pin_mut().map_or(Poll::Pending, |late| {
+            late.poll(cx).map(|()| refuse(late_answer(self.limit)))
+        })
     }
 }
 
-/// What `running` answers within `limit`, or why it does not.
-async fn in_time(
-    limit: Duration,
-    running: impl Future<Output = Result<Response<Body>, Infallible>>,
-) -> Response<Body> {
-    let running = AssertUnwindSafe(running).catch_unwind();
-    match tokio::time::timeout(limit, running).await {
-        Ok(Ok(Ok(response))) => response,
-        Ok(Ok(Err(never))) => match never {},
-        Ok(Err(_)) => refuse(panicked()),
-        Err(_) => {
-            let detail = format!("no answer within {limit:?}");
-            refuse(Problem::new(
-                Kind::DeadlineExceeded,
-                codes::DEADLINE,
-                detail,
-            ))
-        }
-    }
+fn late_answer(limit: Duration) -> Problem {
+    let detail = format!("no answer within {limit:?}");
+    Problem::new(Kind::DeadlineExceeded, codes::DEADLINE, detail)
 }
 
 fn panicked() -> Problem {
@@ -254,7 +265,10 @@ fn trace(http: &HttpContext, headers: &HeaderMap) -> TraceContext {
 
 fn deadline(http: &HttpContext, trust: Trust, headers: &HeaderMap) -> Duration {
     let limit = http.settings.deadline;
-    let asked = headers.get(DEADLINE).filter(|_| trust == Trust::Internal);
+    if trust == Trust::Public {
+        return limit;
+    }
+    let asked = headers.get(DEADLINE);
     let asked = asked.and_then(|value| value.to_str().ok()?.parse().ok());
     asked.map_or(limit, |millis| limit.min(Duration::from_millis(millis)))
 }
@@ -272,8 +286,8 @@ pub fn named_id(headers: &HeaderMap) -> Option<&HeaderValue> {
 }
 
 fn request_id(headers: &HeaderMap, trace: TraceContext) -> HeaderValue {
-    let own = || HeaderValue::try_from(trace.trace_id_text()).expect("hexadecimal");
-    named_id(headers).cloned().unwrap_or_else(own)
+    let named = named_id(headers).cloned();
+    named.unwrap_or_else(|| trace.trace_id_value())
 }
 
 /// Answers for paths that no route has.

@@ -100,7 +100,7 @@ impl Chunked {
             return Err(Malformed::Syntax("the trailers"));
         };
         *self = Self::Done;
-        Ok(Piece::Trailers(header_map(&head, fields, 0)?))
+        Ok(Piece::Trailers(header_map(&head, fields, 0)?.0))
     }
 }
 

@@ -8,10 +8,13 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 use httparse::Status;
 
-use super::{FIELDS, Framing, Malformed, Parsed, framing, header_map, lists, only_whole_line_ends};
+use super::{
+    FIELDS, Framing, Malformed, Noted, Parsed, framing, header_map, lists, only_whole_line_ends,
+};
 
-/// Fields that a proxy adds: where the client is, and an id.
-const ADDED: usize = 2;
+/// Fields that a proxy adds: where the client is, how and what it has asked for, a trace, an id; and
+/// room for replacing one. A map that grows is hashed again.
+const ADDED: usize = 6;
 
 /// The head of a request.
 #[derive(Debug)]
@@ -56,9 +59,9 @@ pub fn parse_request(buffer: &mut Bytes, limit: usize) -> Result<Parsed<RequestH
                 modern: parsed.version == Some(1),
             };
             only_whole_line_ends(&bytes[..length])?;
-            let headers = header_map(&bytes, parsed.headers, ADDED)?;
+            let (headers, noted) = header_map(&bytes, parsed.headers, ADDED)?;
             *buffer = bytes.slice(length..);
-            first.with(headers)
+            first.with(headers, &noted)
         }
         Ok(Status::Partial) if bytes.len() <= limit => {
             *buffer = bytes;
@@ -78,13 +81,13 @@ struct First {
 }
 
 impl First {
-    fn with(self, mut headers: HeaderMap) -> Result<Parsed<RequestHead>, Malformed> {
+    fn with(self, mut headers: HeaderMap, noted: &Noted) -> Result<Parsed<RequestHead>, Malformed> {
         let Self {
             method,
             target,
             modern,
         } = self;
-        let framing = framing(&headers)?.unwrap_or(Framing::Length(0));
+        let framing = framing(&headers, noted)?.unwrap_or(Framing::Length(0));
         if framing == Framing::Chunked && !modern {
             return Err(Malformed::Syntax("a transfer coding in HTTP/1.0"));
         }
@@ -92,18 +95,16 @@ impl First {
         match authority {
             // The target's own authority counts (RFC 9112, section 3.2.2).
             Some(authority) => drop(headers.insert(HOST, authority)),
-            None => one_host(&headers, modern)?,
+            None => one_host(&headers, noted.hosts, modern)?,
         }
-        let keep_alive = match (headers.contains_key(CONNECTION), modern) {
-            (false, modern) => modern,
-            (true, true) => !lists(&headers, &CONNECTION, "close"),
-            (true, false) => lists(&headers, &CONNECTION, "keep-alive"),
+        let upgrades = noted.upgrade && modern && lists(&headers, &CONNECTION, "upgrade");
+        let upgrade = if upgrades {
+            headers.get(UPGRADE).cloned()
+        } else {
+            None
         };
-        let upgrade = headers.get(UPGRADE);
-        let upgrade = upgrade
-            .filter(|_| modern && lists(&headers, &CONNECTION, "upgrade"))
-            .cloned();
         let expects = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+        let expects = noted.expect && modern && headers.get(EXPECT).is_some_and(expects);
         Ok(Parsed::Head(RequestHead {
             method,
             uri,
@@ -113,8 +114,8 @@ impl First {
                 Version::HTTP_10
             },
             framing,
-            keep_alive,
-            expects_continue: modern && headers.get(EXPECT).is_some_and(expects),
+            keep_alive: noted.keep_alive(&headers, modern),
+            expects_continue: expects,
             upgrade,
             headers,
         }))
@@ -158,10 +159,8 @@ pub(crate) fn rooted(target: Option<&PathAndQuery>) -> Option<PathAndQuery> {
 }
 
 /// HTTP/1.1 demands a host, and two of them are one for each parser on the way.
-fn one_host(headers: &HeaderMap, demanded: bool) -> Result<(), Malformed> {
-    let mut hosts = headers.get_all(HOST).iter();
-    let first = hosts.next();
-    if hosts.next().is_some() || (first.is_none() && demanded) {
+fn one_host(headers: &HeaderMap, hosts: usize, demanded: bool) -> Result<(), Malformed> {
+    if hosts > 1 || (hosts == 0 && demanded) {
         return Err(Malformed::Syntax("not exactly one host"));
     }
     let plain = |host: &HeaderValue| {
@@ -170,7 +169,7 @@ fn one_host(headers: &HeaderMap, demanded: bool) -> Result<(), Malformed> {
             .iter()
             .all(|b| b.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+,;=".contains(b))
     };
-    if first.is_none_or(plain) {
+    if headers.get(HOST).is_none_or(plain) {
         Ok(())
     } else {
         Err(Malformed::Syntax("the host"))

@@ -3,12 +3,14 @@
 use std::mem::MaybeUninit;
 
 use bytes::Bytes;
-use http::header::CONNECTION;
 use http::{HeaderMap, Method, StatusCode};
 use httparse::Status;
 
 use super::request::syntax;
-use super::{FIELDS, Framing, Malformed, Parsed, framing, header_map, lists, only_whole_line_ends};
+use super::{FIELDS, Framing, Malformed, Noted, Parsed, framing, header_map, only_whole_line_ends};
+
+/// Fields that a proxy adds: the id of the request, for one.
+const ADDED: usize = 2;
 
 /// The head of a response.
 #[derive(Debug)]
@@ -39,15 +41,11 @@ pub fn parse_response(
             only_whole_line_ends(&bytes[..length])?;
             let status = StatusCode::from_u16(parsed.code.unwrap_or_default())
                 .map_err(|_| Malformed::Syntax("the status"))?;
-            let headers = header_map(&bytes, parsed.headers, 0)?;
+            let (headers, noted) = header_map(&bytes, parsed.headers, ADDED)?;
             *buffer = bytes.slice(length..);
             let modern = parsed.version == Some(1);
-            let framing = body_of(status, method, &headers)?;
-            let keep_alive = match (headers.contains_key(CONNECTION), modern) {
-                (false, modern) => modern,
-                (true, true) => !lists(&headers, &CONNECTION, "close"),
-                (true, false) => lists(&headers, &CONNECTION, "keep-alive"),
-            };
+            let framing = body_of(status, method, &headers, &noted)?;
+            let keep_alive = noted.keep_alive(&headers, modern);
             Ok(Parsed::Head(ResponseHead {
                 status,
                 headers,
@@ -65,13 +63,18 @@ pub fn parse_response(
 }
 
 /// RFC 9112, section 6.3.
-fn body_of(status: StatusCode, method: &Method, headers: &HeaderMap) -> Result<Framing, Malformed> {
+fn body_of(
+    status: StatusCode,
+    method: &Method,
+    headers: &HeaderMap,
+    noted: &Noted,
+) -> Result<Framing, Malformed> {
     let bodiless = status.is_informational()
         || status == StatusCode::NO_CONTENT
         || status == StatusCode::NOT_MODIFIED
         || method == Method::HEAD;
     // Looked at in any case: what is ambiguous is not passed on.
-    let said = framing(headers)?;
+    let said = framing(headers, noted)?;
     Ok(if bodiless {
         Framing::Length(0)
     } else {

@@ -226,6 +226,16 @@ impl Line<'_> {
             self.send(&out, &[], &[]).await?;
             return Ok(keep);
         }
+        if let Some(whole) = body.body.whole() {
+            // Mostly it is here, and as long as its head has promised.
+            if whole.len() <= COPIED {
+                out.extend_from_slice(whole);
+                self.send(&out, &[], &[]).await?;
+            } else {
+                self.send(&out, whole, &[]).await?;
+            }
+            return Ok(keep);
+        }
         let chunked = framing == Some(Framing::Chunked);
         // Who is slow to begin gets the head at once.
         let mut first = match std::future::poll_fn(|cx| Poll::Ready(body.poll(cx))).await {
@@ -399,10 +409,11 @@ struct Counted {
 
 impl Counted {
     fn new(headers: &HeaderMap, body: Body) -> Self {
-        let named = headers
-            .get(CONTENT_LENGTH)
-            .and_then(|value| value.to_str().ok()?.parse().ok());
-        let length = body.size_hint().exact().or(named);
+        let named = || {
+            let value = headers.get(CONTENT_LENGTH)?;
+            value.to_str().ok()?.parse().ok()
+        };
+        let length = body.size_hint().exact().or_else(named);
         Self {
             body,
             length,

@@ -43,6 +43,18 @@ fn get(path: &str) -> Request<Body> {
         .expect("valid")
 }
 
+/// An exchange with a timeout of its own.
+async fn within(
+    limit: Duration,
+    pool: &Pool,
+    request: Request<Body>,
+    again: bool,
+) -> Result<Response<Body>, ExchangeError> {
+    let (parts, body) = request.into_parts();
+    let now = tokio::time::Instant::now();
+    pool.send(&parts, body, now, limit, again).await
+}
+
 async fn text(response: Response<Body>) -> String {
     let body = response
         .into_body()
@@ -171,7 +183,7 @@ async fn a_server_that_says_nothing_is_not_waited_for() {
             pool.exchange(get("/"), true).await
         } else {
             let limit = Duration::from_secs(limit);
-            pool.exchange_within(limit, get("/"), true).await
+            within(limit, &pool, get("/"), true).await
         };
         assert!(matches!(result, Err(ExchangeError::Slow)), "{result:?}");
         assert_eq!(began.elapsed().as_secs(), limit);
@@ -212,7 +224,7 @@ async fn who_sends_a_long_body_slowly_is_waited_for() {
         .body(Body::new(Slowly(5, sleep)))
         .expect("valid");
     let limit = Duration::from_secs(15);
-    let response = pool.exchange_within(limit, request, false).await;
+    let response = within(limit, &pool, request, false).await;
     let response = response.expect("an answer after fifty seconds");
     assert_eq!(text(response).await, "POST / of x: .....");
 }
