@@ -35,17 +35,23 @@ pub(crate) fn strip_named(headers: &mut HeaderMap) {
     if !headers.contains_key(CONNECTION) {
         return;
     }
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|list| list.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .filter(|name| *name != UPGRADE)
+    let lists = headers.get_all(CONNECTION).iter();
+    let named: Vec<HeaderName> = lists
+        .flat_map(|list| list.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .filter(|name| !is_usual(name))
+        .filter_map(|name| HeaderName::from_bytes(name).ok())
         .collect();
     for name in named {
         headers.remove(name);
     }
+}
+
+/// What nearly every sender says, and who writes the next message leaves away or says himself.
+fn is_usual(name: &[u8]) -> bool {
+    [&b"keep-alive"[..], b"close", b"upgrade"]
+        .iter()
+        .any(|usual| name.eq_ignore_ascii_case(usual))
 }
 
 #[cfg(test)]

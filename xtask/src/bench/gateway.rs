@@ -140,6 +140,8 @@ impl Options {
 struct Row {
     peer: Peer,
     rounds: Vec<Round>,
+    /// What it adds to the p99 at half load, in microseconds, round by round.
+    added: Vec<u64>,
     /// Resident memory for each idle connection, in bytes.
     idle: u64,
 }
@@ -166,6 +168,7 @@ fn measure_all(
         rows.push(Row {
             peer,
             rounds: Vec::new(),
+            added: Vec::new(),
             idle: 0,
         });
     }
@@ -181,6 +184,7 @@ fn measure_all(
                 row.peer.name(),
                 measured.per_cpu_second()
             );
+            row.added.push(load.added_at_half(proxy, &measured)?);
             row.rounds.push(measured);
         }
     }
@@ -194,9 +198,9 @@ fn table(report: &mut String, scenario: Scenario, rows: &[Row]) -> Result<()> {
     writeln!(report, "\n### {}\n", scenario.name())?;
     report.push_str(
         "| | requests for a second of CPU | beside nginx | CPU, us each | per second | p50 ms \
-         | p99 ms | idle connection, KiB |\n",
+         | p99 ms | added p99 at half load, ms | idle connection, KiB |\n",
     );
-    report.push_str("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
+    report.push_str("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
     let nginx = rows.iter().find(|row| row.peer == Peer::Nginx);
     let nginx = nginx.context("nginx is always measured")?;
     for row in rows {
@@ -208,7 +212,7 @@ fn table(report: &mut String, scenario: Scenario, rows: &[Row]) -> Result<()> {
         );
         writeln!(
             report,
-            "| {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             row.peer.name(),
             median(Round::per_cpu_second),
             hundredths(beside),
@@ -216,6 +220,7 @@ fn table(report: &mut String, scenario: Scenario, rows: &[Row]) -> Result<()> {
             median(Round::per_second),
             hundredths(median(|round| round.p50) / 10),
             hundredths(median(|round| round.p99) / 10),
+            hundredths(measure::median(row.added.iter().copied()) / 10),
             hundredths(row.idle * 100 / 1024),
         )?;
     }

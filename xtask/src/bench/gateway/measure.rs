@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::peers::Proxy;
+use super::peers::{Asks, Proxy};
 use crate::process::{command, found, install_package, output, pause, run};
 
 /// Idle connections that are held open at once.
@@ -19,6 +19,10 @@ const FILES: u64 = 20_000;
 
 /// Figures as whole numbers, which the text of wrk is not.
 const SCRIPT: &str = r#"
+local think = tonumber(os.getenv("THINK_MILLIS") or "0")
+if think > 0 then
+  function delay() return math.random(0, 2 * think) end
+end
 done = function(summary, latency)
   local errors = summary.errors
   local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
@@ -69,7 +73,10 @@ pub(super) fn median(values: impl Iterator<Item = u64>) -> u64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// Two threads with 64 connections, which are kept.
+/// Connections of the load, which are kept.
+const CONNECTIONS: u64 = 64;
+
+/// Two threads with all connections.
 pub(super) struct Load {
     script: PathBuf,
     seconds: u64,
@@ -82,17 +89,38 @@ impl Load {
         Ok(Self { script, seconds })
     }
 
+    /// As many requests as the proxy answers.
     pub(super) fn round(&self, proxy: &Proxy) -> Result<Round> {
-        let (seconds, address) = (self.seconds, proxy.place.listen);
         let before = cpu_millis(proxy.id())?;
+        let mut round = self.run(proxy.place.listen, &proxy.asks, 0)?;
+        round.cpu_millis = cpu_millis(proxy.id())? - before;
+        Ok(round)
+    }
+
+    /// By how much the proxy puts off 99 of 100 answers when it has half of what it can do, in
+    /// microseconds: the upstream server is asked as often without it.
+    pub(super) fn added_at_half(&self, proxy: &Proxy, full: &Round) -> Result<u64> {
+        let think = (CONNECTIONS * 2000 / full.per_second().max(1)).max(1);
+        let through = self.run(proxy.place.listen, &proxy.asks, think)?;
+        let direct = self.run(proxy.place.upstream, &Asks::one(), think)?;
+        Ok(through.p99.saturating_sub(direct.p99))
+    }
+
+    /// Each connection waits for so many milliseconds between its requests, on average.
+    fn run(&self, address: SocketAddr, asks: &Asks, think: u64) -> Result<Round> {
         let mut wrk = Command::new("wrk");
-        wrk.args(["-t2", "-c64", &format!("-d{seconds}s"), "-s"]);
-        wrk.arg(&self.script);
-        if let Some(token) = &proxy.asks.token {
+        let seconds = self.seconds;
+        wrk.args([
+            "-t2",
+            &format!("-c{CONNECTIONS}"),
+            &format!("-d{seconds}s"),
+            "-s",
+        ]);
+        wrk.arg(&self.script).env("THINK_MILLIS", think.to_string());
+        if let Some(token) = &asks.token {
             wrk.args(["-H", &format!("authorization: Bearer {token}")]);
         }
-        let said = output(wrk.arg(format!("http://{address}{}", proxy.asks.path)))?;
-        let cpu_millis = cpu_millis(proxy.id())? - before;
+        let said = output(wrk.arg(format!("http://{address}{}", asks.path)))?;
         let line = said.lines().find_map(|line| line.strip_prefix("figures"));
         let figures: Vec<u64> = line
             .context("wrk told no figures")?
@@ -106,7 +134,7 @@ impl Load {
         Ok(Round {
             requests,
             micros,
-            cpu_millis,
+            cpu_millis: 0,
             p50,
             p99,
         })

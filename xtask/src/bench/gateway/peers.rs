@@ -171,6 +171,14 @@ impl Proxy {
 }
 
 impl Asks {
+    /// One answer of the upstream server.
+    pub(super) fn one() -> Self {
+        Self {
+            path: Scenario::Proxy.path(),
+            token: None,
+        }
+    }
+
     fn request(&self, place: &Place, connection: &str) -> String {
         let (path, host) = (self.path, place.listen);
         let token = self.token.as_ref();
