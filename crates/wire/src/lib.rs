@@ -23,6 +23,7 @@ mod spare;
 mod stream;
 pub mod tls;
 mod tunnel;
+mod turn;
 pub mod workers;
 
 pub use self::body::{Body, BoxError};

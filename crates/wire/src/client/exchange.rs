@@ -18,6 +18,7 @@ use crate::http1::{Decoder, Framing, Malformed, Parsed, ResponseHead, parse_resp
 use crate::link::{Link, SharedLink};
 use crate::spare::Spare;
 use crate::tunnel::{Upgrade, Upgraded};
+use crate::turn::Turn;
 
 /// Responses before the response: `100 Continue`, `103 Early Hints`.
 const INTERIM: usize = 8;
@@ -32,8 +33,9 @@ pub(super) async fn exchange(
     let upgrade = parts.extensions.get::<Upgrade>();
     let mut sending = Sending::new(parts, body, upgrade, timeout);
     let limit = pool.0.settings.head_limit;
-    let mut interim = 0;
+    let (mut interim, mut turn) = (0, Turn::default());
     let head = std::future::poll_fn(|cx| {
+        ready!(turn.poll(cx));
         // The response may come before the request is over.
         let sent = sending.poll(&link, cx)?;
         loop {

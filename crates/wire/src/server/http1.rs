@@ -20,6 +20,7 @@ use crate::http1::{Decoded, Decoder, Framing, Malformed, Parsed, RequestHead, pa
 use crate::link::{Link, SharedLink};
 use crate::spare::Spare;
 use crate::tunnel::{self, Upgrade, Upgraded};
+use crate::turn::Turn;
 
 /// What of a body that nobody has read is read and thrown away, so that the connection can go on.
 const LEFTOVER: usize = 64 << 10;
@@ -317,9 +318,12 @@ impl Line<'_> {
         ];
         let count = if two.is_empty() { 1 } else { 3 };
         let mut left = &mut slices[..count];
-        // Mostly there is room, and no need to watch the time.
-        let now =
-            std::future::poll_fn(|cx| Poll::Ready(self.link.lock().poll_write(cx, &mut left)));
+        // Mostly there is room then, and no need to watch the time.
+        let mut turn = Turn::default();
+        let now = std::future::poll_fn(|cx| {
+            let turn = turn.poll(cx);
+            turn.map(|()| self.link.lock().poll_write(cx, &mut left))
+        });
         if let Poll::Ready(written) = now.await {
             return written;
         }

@@ -18,4 +18,5 @@ mod stage;
 mod tls;
 mod tls_failures;
 mod tls_reload;
+mod turns;
 mod websocket;
