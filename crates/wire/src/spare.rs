@@ -1,14 +1,18 @@
 //! Buffers that messages are written into, kept between messages: who writes a hundred thousand of
 //! them a second need not allocate each anew.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
-/// What a thread keeps: most messages fit, and who writes a long one pays for it.
-const KEPT: usize = 16 << 10;
+/// Bytes of a buffer that is kept at most: most messages fit, and who writes a long one pays for it.
+const LARGEST: usize = 16 << 10;
+/// Bytes of a new buffer: a head and a small body.
+const USUAL: usize = 2 << 10;
+/// Buffers that a thread keeps: about as many as wait for their [turn](crate::turn) at once.
+const KEPT: usize = 64;
 
 thread_local! {
-    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A buffer, which the thread gets back when it is dropped.
@@ -16,17 +20,23 @@ thread_local! {
 pub(crate) struct Spare(Vec<u8>);
 
 impl Spare {
-    /// The one that the thread has kept, or a new one; empty.
+    /// The one that was given back last, or a new one; empty.
     pub(crate) fn take() -> Self {
-        Self(SPARE.take())
+        let kept = SPARE.with_borrow_mut(Vec::pop);
+        Self(kept.unwrap_or_else(|| Vec::with_capacity(USUAL)))
     }
 }
 
 impl Drop for Spare {
     fn drop(&mut self) {
-        if (1..=KEPT).contains(&self.0.capacity()) {
+        if (1..=LARGEST).contains(&self.0.capacity()) {
             self.0.clear();
-            SPARE.set(std::mem::take(&mut self.0));
+            let buffer = std::mem::take(&mut self.0);
+            SPARE.with_borrow_mut(|kept| {
+                if kept.len() < KEPT {
+                    kept.push(buffer);
+                }
+            });
         }
     }
 }

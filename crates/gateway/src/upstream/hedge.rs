@@ -32,11 +32,8 @@ impl Upstream {
         hedge: Hedge,
         sending: Sending,
     ) -> (Tried, Option<usize>) {
-        let Sending {
-            begun, deadline, ..
-        } = sending;
-        let one = self.exchange(first, parts, Body::empty(), true, begun, deadline);
-        let begun = self.at(begun);
+        let begun = self.at(sending.begun);
+        let one = self.exchange(first, parts, Body::empty(), true, sending);
         let mut one = pin!(one);
         let waited = match self.patience(hedge) {
             Some(patience) => tokio::time::timeout(patience, &mut one).await.ok(),
@@ -46,8 +43,11 @@ impl Upstream {
             self.learn(hedge, begun, &result);
             return (result, None);
         }
-        let now = Instant::now();
-        let second = self.choose(members, &[first.index], now);
+        let sending = Sending {
+            begun: Instant::now(),
+            ..sending
+        };
+        let second = self.choose(members, &[first.index], sending.begun);
         // Whoever repeats too much, in whatever way, makes a bad day worse.
         let Some(second) = second.filter(|_| self.budget.spend()) else {
             let result = one.await;
@@ -57,7 +57,7 @@ impl Upstream {
         self.measures.hedged.inc();
         let mut copy = parts.clone();
         second.address(&mut copy, sending);
-        let two = pin!(self.exchange(&second, &copy, Body::empty(), true, now, deadline));
+        let two = pin!(self.exchange(&second, &copy, Body::empty(), true, sending));
         let (result, second_won) = match select(one, two).await {
             Either::Left((result, _)) if is_good(&result) => (result, false),
             Either::Left((_, two)) => (two.await, true),

@@ -23,7 +23,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// How a request may be sent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sending {
-    /// The present time.
+    /// The present time, when a server is asked.
     pub(crate) begun: Instant,
     /// By when its head must have been answered.
     pub(crate) deadline: Instant,
@@ -50,7 +50,7 @@ impl Upstream {
         &self,
         parts: &mut Parts,
         body: Body,
-        sending: Sending,
+        mut sending: Sending,
     ) -> Result<Response<Body>, Problem> {
         let _place = self.enter()?;
         self.budget.earn();
@@ -60,12 +60,10 @@ impl Upstream {
         let mut tried: Vec<usize> = Vec::new();
         let mut failure = None;
         loop {
-            let now = if tried.is_empty() {
-                sending.begun
-            } else {
-                Instant::now()
-            };
-            let Some(server) = self.choose(&members, &tried, now) else {
+            if !tried.is_empty() {
+                sending.begun = Instant::now();
+            }
+            let Some(server) = self.choose(&members, &tried, sending.begun) else {
                 return failure.unwrap_or_else(|| Err(self.refusal(&members, &tried)));
             };
             if failure.is_some() {
@@ -84,8 +82,7 @@ impl Upstream {
                     Box::pin(self.hedged(&members, &server, parts, hedge, sending)).await
                 }
                 None => {
-                    let exchange =
-                        self.exchange(&server, parts, sent, harmless, now, sending.deadline);
+                    let exchange = self.exchange(&server, parts, sent, harmless, sending);
                     (exchange.await, None)
                 }
             };
@@ -109,14 +106,16 @@ impl Upstream {
         parts: &Parts,
         body: Body,
         harmless: bool,
-        now: Instant,
-        deadline: Instant,
+        sending: Sending,
     ) -> Result<Response<Body>, ExchangeError> {
         let member = server.member;
-        let attempt = member.attempt(self.at(now));
+        let Sending {
+            begun, deadline, ..
+        } = sending;
+        let attempt = member.attempt(self.at(begun));
         note(|trail| trail.asks(&self.name, &member.url));
-        let left = deadline.saturating_duration_since(now);
-        let exchange = member.pool().send(parts, body, now, left, harmless);
+        let left = deadline.saturating_duration_since(begun);
+        let exchange = member.pool().send(parts, body, begun, left, harmless);
         let result = exchange.await;
         let outcome = match &result {
             Ok(response) if is_gateway_failure(response.status()) => Outcome::Failed,

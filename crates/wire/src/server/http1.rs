@@ -82,7 +82,8 @@ impl<A: Answers> Served<'_, A> {
             match self.line.head().await? {
                 Some(Ok(head)) => match self.answer(head).await? {
                     Next::Request => {}
-                    Next::Close => return self.line.close().await,
+                    // Boxed, as all that is rare: every connection would have room for it.
+                    Next::Close => return Box::pin(self.line.close()).await,
                     Next::Gone => return Ok(()),
                 },
                 Some(Err(malformed)) => {
@@ -93,7 +94,7 @@ impl<A: Answers> Served<'_, A> {
                         keep_alive: false,
                     };
                     self.line.write(&asked, refusal).await?;
-                    return self.line.close().await;
+                    return Box::pin(self.line.close()).await;
                 }
                 None => return Ok(()),
             }
@@ -114,7 +115,7 @@ impl<A: Answers> Served<'_, A> {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS
             && let Some(Upgraded(other)) = response.extensions_mut().remove::<Upgraded>()
         {
-            return self.line.tunnel(response, &other).await;
+            return Box::pin(self.line.tunnel(response, &other)).await;
         }
         let kept = self.line.write(&asked, response).await?;
         Ok(if kept && self.line.discard_rest() {
@@ -210,7 +211,7 @@ impl Line<'_> {
     /// Writes an answer; whether the connection can go on.
     async fn write(&mut self, asked: &Asked, response: Response<Body>) -> io::Result<bool> {
         let (parts, body) = response.into_parts();
-        let mut body = Counted::new(&parts.headers, body);
+        let body = Counted::new(&parts.headers, body);
         let framing = asked.framing(parts.status, &parts.headers, &body);
         let mut keep =
             asked.keep_alive && framing != Some(Framing::UntilClose) && !self.drain.is_cancelled();
@@ -238,6 +239,13 @@ impl Line<'_> {
             return Ok(keep);
         }
         let chunked = framing == Some(Framing::Chunked);
+        Box::pin(self.stream(out, body, chunked))
+            .await
+            .map(|()| keep)
+    }
+
+    /// Writes a body that is not here yet, after the head in `out`.
+    async fn stream(&mut self, mut out: Spare, mut body: Counted, chunked: bool) -> io::Result<()> {
         // Who is slow to begin gets the head at once.
         let mut first = match std::future::poll_fn(|cx| Poll::Ready(body.poll(cx))).await {
             Poll::Ready(first) => Some(first),
@@ -261,22 +269,21 @@ impl Line<'_> {
                     if chunked {
                         write::last_chunk(&mut out, trailers.as_ref());
                     }
-                    self.send(&out, &[], &[]).await?;
-                    return Ok(keep);
+                    return self.send(&out, &[], &[]).await;
                 }
             }
             out.clear();
             if body.is_over() {
-                return Ok(keep);
+                return Ok(());
             }
         }
         if chunked {
             write::last_chunk(&mut out, None);
         }
-        if !out.is_empty() {
-            self.send(&out, &[], &[]).await?;
+        if out.is_empty() {
+            return Ok(());
         }
-        Ok(keep)
+        self.send(&out, &[], &[]).await
     }
 
     /// Writes a part of a body, after what is in `out`.
@@ -358,7 +365,7 @@ impl Line<'_> {
         write::response_head(&mut out, status, headers, None, Persistence::Upgrade);
         self.send(&out, &[], &[]).await?;
         let joined = tunnel::join(&self.link, other, self.settings.tunnel_timeout);
-        Box::pin(joined).await.map(|()| Next::Gone)
+        joined.await.map(|()| Next::Gone)
     }
 
     /// Ends the connection in a way that lets the client read the last answer.
