@@ -76,49 +76,61 @@ enum Next {
     Gone,
 }
 
+/// What came of waiting for a head.
+enum Begun<F> {
+    Answering(Asked, F),
+    Malformed(Malformed),
+    Over,
+}
+
 impl<A: Answers> Served<'_, A> {
     async fn run(&mut self) -> io::Result<()> {
         loop {
-            match self.line.head().await? {
-                Some(Ok(head)) => match self.answer(head).await? {
-                    Next::Request => {}
-                    // Boxed, as all that is rare: every connection would have room for it.
-                    Next::Close => return Box::pin(self.line.close()).await,
-                    Next::Gone => return Ok(()),
-                },
-                Some(Err(malformed)) => {
-                    let refusal = (self.line.settings.refuse)(malformed);
-                    let asked = Asked {
-                        method: Method::GET,
-                        version: Version::HTTP_11,
-                        keep_alive: false,
-                    };
-                    self.line.write(&asked, refusal).await?;
-                    return Box::pin(self.line.close()).await;
-                }
-                None => return Ok(()),
+            let head = self.line.head().await?;
+            // Whatever can be done at once is done by functions that are not futures: those that are
+            // hold what they are given for as long as there is a connection.
+            let next = match self.begin(head) {
+                Begun::Answering(asked, answering) => self.answer(asked, answering).await?,
+                // Boxed, as all that is rare: every connection would have room for it.
+                Begun::Malformed(malformed) => Box::pin(self.line.refuse(malformed)).await?,
+                Begun::Over => return Ok(()),
+            };
+            match next {
+                Next::Request => {}
+                Next::Close => return Box::pin(self.line.close()).await,
+                Next::Gone => return Ok(()),
             }
         }
     }
 
-    async fn answer(&mut self, head: RequestHead) -> io::Result<Next> {
+    fn begin(&mut self, head: Option<Result<RequestHead, Malformed>>) -> Begun<A::Future> {
+        let head = match head {
+            Some(Ok(head)) => head,
+            Some(Err(malformed)) => return Begun::Malformed(malformed),
+            None => return Begun::Over,
+        };
         let asked = Asked {
             method: head.method.clone(),
             version: head.version,
             keep_alive: head.keep_alive,
         };
-        // Without names for what is between: each would have room of its own in the future.
-        let mut response = match self.answers.call(self.request(head)).await {
+        let request = self.request(head);
+        Begun::Answering(asked, self.answers.call(request))
+    }
+
+    async fn answer(&mut self, asked: Asked, answering: A::Future) -> io::Result<Next> {
+        let mut response = match answering.await {
             Ok(response) => response,
             Err(never) => match never {},
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS
             && let Some(Upgraded(other)) = response.extensions_mut().remove::<Upgraded>()
         {
-            return Box::pin(self.line.tunnel(response, &other)).await;
+            return Box::pin(self.line.tunnel(response, other)).await;
         }
-        let kept = self.line.write(&asked, response).await?;
-        Ok(if kept && self.line.discard_rest() {
+        let mut outgoing = self.line.prepare(&asked, response);
+        self.line.write(&mut outgoing).await?;
+        Ok(if outgoing.keep && self.line.discard_rest() {
             Next::Request
         } else {
             Next::Close
@@ -208,15 +220,27 @@ impl Line<'_> {
         link.decoder.is_done()
     }
 
-    /// Writes an answer; whether the connection can go on.
-    async fn write(&mut self, asked: &Asked, response: Response<Body>) -> io::Result<bool> {
+    /// Answers what is no request.
+    async fn refuse(&mut self, malformed: Malformed) -> io::Result<Next> {
+        let asked = Asked {
+            method: Method::GET,
+            version: Version::HTTP_11,
+            keep_alive: false,
+        };
+        let mut outgoing = self.prepare(&asked, (self.settings.refuse)(malformed));
+        self.write(&mut outgoing).await.map(|()| Next::Close)
+    }
+
+    /// What is to be sent of an answer.
+    fn prepare(&self, asked: &Asked, response: Response<Body>) -> Outgoing {
         let (parts, body) = response.into_parts();
-        let body = Counted::new(&parts.headers, body);
+        let mut body = Counted::new(&parts.headers, body);
         let framing = asked.framing(parts.status, &parts.headers, &body);
-        let mut keep =
-            asked.keep_alive && framing != Some(Framing::UntilClose) && !self.drain.is_cancelled();
         // A body that nobody will read in full ends the connection, unless it is little.
-        keep = keep && !self.leaves_much();
+        let keep = asked.keep_alive
+            && framing != Some(Framing::UntilClose)
+            && !self.drain.is_cancelled()
+            && !self.leaves_much();
         let persistence = match (keep, asked.version) {
             (false, _) => Persistence::Close,
             (true, Version::HTTP_10) => Persistence::KeepAlive,
@@ -225,32 +249,40 @@ impl Line<'_> {
         let mut out = Spare::take();
         write::response_head(&mut out, parts.status, &parts.headers, framing, persistence);
         if asked.method == Method::HEAD || matches!(framing, None | Some(Framing::Length(0))) {
-            self.send(&out, &[], &[]).await?;
-            return Ok(keep);
+            body.body = Body::empty();
         }
-        if let Some(whole) = body.body.whole() {
-            // Mostly it is here, and as long as its head has promised.
-            if whole.len() <= COPIED {
-                out.extend_from_slice(whole);
-                self.send(&out, &[], &[]).await?;
-            } else {
-                self.send(&out, whole, &[]).await?;
-            }
-            return Ok(keep);
+        if let Some(whole) = body.body.whole().filter(|whole| whole.len() <= COPIED) {
+            out.extend_from_slice(whole);
+            body.body = Body::empty();
         }
-        let chunked = framing == Some(Framing::Chunked);
-        Box::pin(self.stream(out, body, chunked))
-            .await
-            .map(|()| keep)
+        Outgoing {
+            out,
+            body,
+            chunked: framing == Some(Framing::Chunked),
+            keep,
+        }
     }
 
-    /// Writes a body that is not here yet, after the head in `out`.
-    async fn stream(&mut self, mut out: Spare, mut body: Counted, chunked: bool) -> io::Result<()> {
+    /// Writes an answer.
+    async fn write(&mut self, outgoing: &mut Outgoing) -> io::Result<()> {
+        if let Some(whole) = outgoing.body.body.whole() {
+            // Mostly it is here, and as long as its head has promised.
+            return self.send(&outgoing.out, whole, &[]).await;
+        }
+        Box::pin(self.stream(outgoing)).await
+    }
+
+    /// Writes an answer whose body is not here yet.
+    async fn stream(&mut self, outgoing: &mut Outgoing) -> io::Result<()> {
+        let Outgoing {
+            out, body, chunked, ..
+        } = outgoing;
+        let chunked = *chunked;
         // Who is slow to begin gets the head at once.
         let mut first = match std::future::poll_fn(|cx| Poll::Ready(body.poll(cx))).await {
             Poll::Ready(first) => Some(first),
             Poll::Pending => {
-                self.send(&out, &[], &[]).await?;
+                self.send(out, &[], &[]).await?;
                 out.clear();
                 None
             }
@@ -263,13 +295,13 @@ impl Line<'_> {
             let Some(frame) = frame else { break };
             let frame = frame.map_err(io::Error::other)?;
             match frame.into_data() {
-                Ok(data) => self.part(&mut out, &data, chunked, body.is_over()).await?,
+                Ok(data) => self.part(out, &data, chunked, body.is_over()).await?,
                 Err(frame) => {
                     let trailers = frame.into_trailers().ok().filter(|_| chunked);
                     if chunked {
-                        write::last_chunk(&mut out, trailers.as_ref());
+                        write::last_chunk(out, trailers.as_ref());
                     }
-                    return self.send(&out, &[], &[]).await;
+                    return self.send(out, &[], &[]).await;
                 }
             }
             out.clear();
@@ -278,12 +310,12 @@ impl Line<'_> {
             }
         }
         if chunked {
-            write::last_chunk(&mut out, None);
+            write::last_chunk(out, None);
         }
         if out.is_empty() {
             return Ok(());
         }
-        self.send(&out, &[], &[]).await
+        self.send(out, &[], &[]).await
     }
 
     /// Writes a part of a body, after what is in `out`.
@@ -358,13 +390,13 @@ impl Line<'_> {
                 .is_none_or(|left| left > link.buffer.len() as u64)
     }
 
-    async fn tunnel(&mut self, response: Response<Body>, other: &SharedLink) -> io::Result<Next> {
+    async fn tunnel(&mut self, response: Response<Body>, other: SharedLink) -> io::Result<Next> {
         let mut out = Vec::with_capacity(256);
         let (status, headers) = (response.status(), response.headers());
         debug_assert!(headers.contains_key(UPGRADE), "the protocol is named");
         write::response_head(&mut out, status, headers, None, Persistence::Upgrade);
         self.send(&out, &[], &[]).await?;
-        let joined = tunnel::join(&self.link, other, self.settings.tunnel_timeout);
+        let joined = tunnel::join(&self.link, &other, self.settings.tunnel_timeout);
         joined.await.map(|()| Next::Gone)
     }
 
@@ -409,6 +441,17 @@ impl Asked {
             None => Some(Framing::UntilClose),
         }
     }
+}
+
+/// An answer, as far as it is to be sent.
+struct Outgoing {
+    /// Its head, and its body if that is here and small.
+    out: Spare,
+    /// The body, or what is left of it.
+    body: Counted,
+    chunked: bool,
+    /// Whether the connection can go on.
+    keep: bool,
 }
 
 /// A body that keeps to the length that its head has promised.
