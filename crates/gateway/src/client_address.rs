@@ -191,11 +191,10 @@ pub(crate) fn announce(headers: &mut HeaderMap, origin: &Origin, forwarding: For
         }
         Forwarding::Forwarded => {
             for (index, hop) in hops.enumerate() {
-                let comma = if index == 0 { "" } else { ", " };
-                let _ = match hop {
-                    IpAddr::V4(hop) => write!(text, "{comma}for={hop}"),
-                    IpAddr::V6(hop) => write!(text, "{comma}for=\"[{hop}]\""),
-                };
+                text.push_str(if index == 0 { "for=" } else { ", for=" });
+                text.push_str(if hop.is_ipv6() { "\"[" } else { "" });
+                push_address(&mut text, *hop);
+                text.push_str(if hop.is_ipv6() { "]\"" } else { "" });
                 if index == 0 {
                     let _ = write!(text, ";proto={}", origin.scheme.as_str());
                     // A host has no quotes and no backslashes.
