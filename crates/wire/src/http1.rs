@@ -3,6 +3,7 @@
 
 mod chunked;
 mod decoder;
+mod lines;
 mod request;
 mod response;
 pub(crate) mod write;
@@ -131,38 +132,6 @@ fn digits(text: &[u8]) -> Option<u64> {
             .fold(0_u64, |sum, digit| sum * 10 + u64::from(digit - b'0'))
     };
     plain.then(|| value(text))
-}
-
-/// Every line of a head ends with CR LF. The parser would take LF alone, and others do not: a front
-/// that sees one field where the next one sees two lets a second request through.
-fn only_whole_line_ends(head: &[u8]) -> Result<(), Malformed> {
-    let whole = |at: usize| at > 0 && head[at - 1] == b'\r';
-    if memchr::memchr_iter(b'\n', head).all(whole) {
-        Ok(())
-    } else {
-        Err(Malformed::Syntax("a line ends with LF alone"))
-    }
-}
-
-/// The fields of a head, whose values share the buffer that they stand in, with room for `more`.
-fn header_map(
-    buffer: &bytes::Bytes,
-    fields: &[httparse::Header<'_>],
-    more: usize,
-) -> Result<(HeaderMap, Noted), Malformed> {
-    let mut headers = HeaderMap::with_capacity(fields.len() + more);
-    let mut noted = Noted::default();
-    for field in fields {
-        let name = HeaderName::from_bytes(field.name.as_bytes())
-            .map_err(|_| Malformed::Syntax("the name of a field"))?;
-        noted.note(&name);
-        let value = HeaderValue::from_maybe_shared(buffer.slice_ref(field.value))
-            .map_err(|_| Malformed::Syntax("the value of a field"))?;
-        headers
-            .try_append(name, value)
-            .map_err(|_| Malformed::TooLarge)?;
-    }
-    Ok((headers, noted))
 }
 
 /// Whether a list field has `token` among its elements.

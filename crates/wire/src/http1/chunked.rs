@@ -3,7 +3,8 @@
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
 
-use super::{Malformed, header_map, only_whole_line_ends};
+use super::Malformed;
+use super::lines::Lines;
 
 /// Bytes of a line that tells a chunk's size; extensions are passed over, and have been used to
 /// keep parsers busy.
@@ -85,22 +86,19 @@ impl Chunked {
             *self = Self::Done;
             return Ok(Piece::End);
         }
-        let Some(end) = memchr::memmem::find(buffer, b"\r\n\r\n") else {
+        let mut lines = Lines::new();
+        lines.find(buffer)?;
+        let Some(length) = lines.length() else {
             let small = buffer.len() <= TRAILERS;
             return small.then_some(Piece::NeedsMore).ok_or(Malformed::TooLarge);
         };
-        if end > TRAILERS {
+        if length > TRAILERS || lines.count() > TRAILER_FIELDS {
             return Err(Malformed::TooLarge);
         }
-        let head = buffer.split_to(end + 4);
-        only_whole_line_ends(&head)?;
-        let mut fields = [httparse::EMPTY_HEADER; TRAILER_FIELDS];
-        let parsed = httparse::parse_headers(&head, &mut fields);
-        let Ok(httparse::Status::Complete((_, fields))) = parsed else {
-            return Err(Malformed::Syntax("the trailers"));
-        };
+        let (trailers, _) = lines.fields(buffer, 0, 0)?;
+        buffer.advance(length);
         *self = Self::Done;
-        Ok(Piece::Trailers(header_map(&head, fields, 0)?.0))
+        Ok(Piece::Trailers(trailers))
     }
 }
 

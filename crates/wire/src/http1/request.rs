@@ -1,16 +1,14 @@
 //! Heads of requests.
 
-use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use bytes::{Buf, Bytes};
 use http::header::{CONNECTION, EXPECT, HOST, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
-use httparse::Status;
 
-use super::{
-    FIELDS, Framing, Malformed, Noted, Parsed, framing, header_map, lists, only_whole_line_ends,
-};
+use super::lines::Lines;
+use super::{Framing, Malformed, Noted, Parsed, framing, lists};
 
 /// Fields that a proxy adds: where the client is, how and what it has asked for, a trace, an id; and
 /// room for replacing one. A map that grows is hashed again.
@@ -43,32 +41,37 @@ pub fn parse_request(buffer: &mut Bytes, limit: usize) -> Result<Parsed<RequestH
     while buffer.starts_with(b"\r\n") {
         buffer.advance(2);
     }
-    // The values of the fields will share what is parsed.
-    let bytes = std::mem::take(buffer);
-    let mut fields = [MaybeUninit::uninit(); FIELDS];
-    let mut parsed = httparse::Request::new(&mut []);
-    let config = httparse::ParserConfig::default();
-    match config.parse_request_with_uninit_headers(&mut parsed, &bytes, &mut fields) {
-        Ok(Status::Complete(length)) if length <= limit => {
-            let method = parsed.method.unwrap_or_default();
-            let target = parsed.path.unwrap_or_default().as_bytes();
-            let first = First {
-                method: Method::from_bytes(method.as_bytes())
-                    .map_err(|_| Malformed::Syntax("the method"))?,
-                target: bytes.slice_ref(target),
-                modern: parsed.version == Some(1),
-            };
-            only_whole_line_ends(&bytes[..length])?;
-            let (headers, noted) = header_map(&bytes, parsed.headers, ADDED)?;
-            *buffer = bytes.slice(length..);
-            first.with(headers, &noted)
-        }
-        Ok(Status::Partial) if bytes.len() <= limit => {
-            *buffer = bytes;
-            Ok(Parsed::Partial)
-        }
-        Ok(_) => Err(Malformed::TooLarge),
-        Err(error) => Err(syntax(error)),
+    let mut lines = Lines::new();
+    lines.find(buffer)?;
+    // Also of what is no head yet: who speaks another protocol hears so at once.
+    let first = lines.first().map(|line| First::parse(buffer, line));
+    let first = first.transpose()?;
+    let (Some(first), Some(length)) = (first, lines.length()) else {
+        return partial(buffer, limit);
+    };
+    if length > limit {
+        return Err(Malformed::TooLarge);
+    }
+    let (headers, noted) = lines.fields(buffer, 1, ADDED)?;
+    buffer.advance(length);
+    first.with(headers, &noted)
+}
+
+/// What has come of a head must not be larger than it may be in the end.
+pub(super) fn partial<T>(bytes: &[u8], limit: usize) -> Result<Parsed<T>, Malformed> {
+    if bytes.len() > limit {
+        return Err(Malformed::TooLarge);
+    }
+    Ok(Parsed::Partial)
+}
+
+/// Whether a message is one of HTTP/1.1, not 1.0.
+pub(super) fn is_modern(version: &[u8]) -> Result<bool, Malformed> {
+    match version {
+        b"HTTP/1.1" => Ok(true),
+        b"HTTP/1.0" => Ok(false),
+        [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => Err(Malformed::Version),
+        _ => Err(Malformed::Syntax("the first line")),
     }
 }
 
@@ -81,6 +84,30 @@ struct First {
 }
 
 impl First {
+    /// Method, target and version, with one space between them (RFC 9112, section 3).
+    fn parse(bytes: &Bytes, line: Range<usize>) -> Result<Self, Malformed> {
+        const BAD: Malformed = Malformed::Syntax("the first line");
+        let text = &bytes[line.clone()];
+        let method = memchr::memchr(b' ', text).ok_or(BAD)?;
+        let (start, rest) = (method + 1, &text[method + 1..]);
+        let target = memchr::memchr(b' ', rest).ok_or(BAD)?;
+        let modern = is_modern(&rest[target + 1..])?;
+        // What is no ASCII is left to who parses the target.
+        if rest[..target]
+            .iter()
+            .any(|byte| matches!(byte, 0..=b' ' | 0x7f))
+        {
+            return Err(Malformed::Syntax("the target"));
+        }
+        let start = line.start + start;
+        Ok(Self {
+            method: Method::from_bytes(&text[..method])
+                .map_err(|_| Malformed::Syntax("the method"))?,
+            target: bytes.slice(start..start + target),
+            modern,
+        })
+    }
+
     fn with(self, mut headers: HeaderMap, noted: &Noted) -> Result<Parsed<RequestHead>, Malformed> {
         let Self {
             method,
@@ -173,16 +200,5 @@ fn one_host(headers: &HeaderMap, hosts: usize, demanded: bool) -> Result<(), Mal
         Ok(())
     } else {
         Err(Malformed::Syntax("the host"))
-    }
-}
-
-pub(super) fn syntax(error: httparse::Error) -> Malformed {
-    match error {
-        httparse::Error::TooManyHeaders => Malformed::TooLarge,
-        httparse::Error::Version => Malformed::Version,
-        httparse::Error::HeaderName => Malformed::Syntax("the name of a field"),
-        httparse::Error::HeaderValue => Malformed::Syntax("the value of a field"),
-        httparse::Error::NewLine => Malformed::Syntax("the end of a line"),
-        httparse::Error::Token | httparse::Error::Status => Malformed::Syntax("the first line"),
     }
 }

@@ -1,13 +1,11 @@
 //! Heads of responses.
 
-use std::mem::MaybeUninit;
-
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http::{HeaderMap, Method, StatusCode};
-use httparse::Status;
 
-use super::request::syntax;
-use super::{FIELDS, Framing, Malformed, Noted, Parsed, framing, header_map, only_whole_line_ends};
+use super::lines::{Lines, is_text};
+use super::request::{is_modern, partial};
+use super::{Framing, Malformed, Noted, Parsed, framing};
 
 /// Fields that a proxy adds: the id of the request, for one.
 const ADDED: usize = 2;
@@ -32,34 +30,42 @@ pub fn parse_response(
     limit: usize,
     method: &Method,
 ) -> Result<Parsed<ResponseHead>, Malformed> {
-    let bytes = std::mem::take(buffer);
-    let mut fields = [MaybeUninit::uninit(); FIELDS];
-    let mut parsed = httparse::Response::new(&mut []);
-    let config = httparse::ParserConfig::default();
-    match config.parse_response_with_uninit_headers(&mut parsed, &bytes, &mut fields) {
-        Ok(Status::Complete(length)) if length <= limit => {
-            only_whole_line_ends(&bytes[..length])?;
-            let status = StatusCode::from_u16(parsed.code.unwrap_or_default())
-                .map_err(|_| Malformed::Syntax("the status"))?;
-            let (headers, noted) = header_map(&bytes, parsed.headers, ADDED)?;
-            *buffer = bytes.slice(length..);
-            let modern = parsed.version == Some(1);
-            let framing = body_of(status, method, &headers, &noted)?;
-            let keep_alive = noted.keep_alive(&headers, modern);
-            Ok(Parsed::Head(ResponseHead {
-                status,
-                headers,
-                keep_alive: keep_alive && framing != Framing::UntilClose,
-                framing,
-            }))
-        }
-        Ok(Status::Partial) if bytes.len() <= limit => {
-            *buffer = bytes;
-            Ok(Parsed::Partial)
-        }
-        Ok(_) => Err(Malformed::TooLarge),
-        Err(error) => Err(syntax(error)),
+    let mut lines = Lines::new();
+    lines.find(buffer)?;
+    let first = lines.first().map(|line| status_line(&buffer[line]));
+    let (Some((status, modern)), Some(length)) = (first.transpose()?, lines.length()) else {
+        return partial(buffer, limit);
+    };
+    if length > limit {
+        return Err(Malformed::TooLarge);
     }
+    let (headers, noted) = lines.fields(buffer, 1, ADDED)?;
+    buffer.advance(length);
+    let framing = body_of(status, method, &headers, &noted)?;
+    let keep_alive = noted.keep_alive(&headers, modern);
+    Ok(Parsed::Head(ResponseHead {
+        status,
+        headers,
+        keep_alive: keep_alive && framing != Framing::UntilClose,
+        framing,
+    }))
+}
+
+/// The status, and whether it is one of HTTP/1.1. What is said of it, if anything, must be text
+/// (RFC 9112, section 4).
+fn status_line(line: &[u8]) -> Result<(StatusCode, bool), Malformed> {
+    const BAD: Malformed = Malformed::Syntax("the status");
+    let (version, rest) = line.split_at_checked(8).ok_or(BAD)?;
+    let modern = is_modern(version)?;
+    let (b" ", rest) = rest.split_at_checked(1).ok_or(BAD)? else {
+        return Err(BAD);
+    };
+    let (status, reason) = rest.split_at_checked(3).ok_or(BAD)?;
+    if !(reason.is_empty() || reason[0] == b' ') || !is_text(reason) {
+        return Err(BAD);
+    }
+    let status = StatusCode::from_bytes(status).map_err(|_| BAD)?;
+    Ok((status, modern))
 }
 
 /// RFC 9112, section 6.3.

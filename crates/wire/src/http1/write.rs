@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{DATE, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 
 use super::Framing;
@@ -69,19 +69,16 @@ pub(crate) fn request_head(
 /// Everything but what concerns this connection and this body.
 fn fields(out: &mut Vec<u8>, headers: &HeaderMap, framed: bool) {
     for (name, value) in headers {
-        let ours = *name == CONNECTION
-            || *name == TRANSFER_ENCODING
-            || *name == UPGRADE
-            || name.as_str() == "keep-alive"
-            || name.as_str() == "proxy-connection"
-            || (framed && *name == CONTENT_LENGTH);
-        if !ours {
-            field(out, name, value);
+        match name.as_str() {
+            "connection" | "transfer-encoding" | "upgrade" | "keep-alive" | "proxy-connection" => {}
+            "content-length" if framed => {}
+            _ => field(out, name, value),
         }
     }
 }
 
 fn field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
+    out.reserve(name.as_str().len() + value.len() + 4);
     out.extend_from_slice(name.as_str().as_bytes());
     out.extend_from_slice(b": ");
     out.extend_from_slice(value.as_bytes());

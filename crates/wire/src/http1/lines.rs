@@ -1,0 +1,136 @@
+//! The lines of a head (RFC 9112, sections 2 and 5). Every one of them ends with CR LF: a front that
+//! takes LF alone sees one field where the next one sees two, and lets a second request through.
+//!
+//! Found first and looked into then, when it is clear that the head is whole: so its fields are put
+//! where they stay at once, and each byte of them is judged once, by the types that hold them.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::{FIELDS, Malformed, Noted};
+
+/// The fields, and the line before them.
+const MOST: usize = FIELDS + 1;
+
+/// Where the lines of a head are.
+pub(super) struct Lines {
+    /// Behind the CR LF of each.
+    ends: [u32; MOST],
+    count: usize,
+    /// Behind the empty line, if that has come.
+    whole: Option<usize>,
+}
+
+impl Lines {
+    /// None yet.
+    pub(super) const fn new() -> Self {
+        Self {
+            ends: [0; MOST],
+            count: 0,
+            whole: None,
+        }
+    }
+
+    /// Finds them at the start of `bytes`, up to the empty line. What comes behind the last end of a
+    /// line must be able to become one: who speaks another protocol hears so at once.
+    ///
+    /// In place, as they would be copied from one result to the next otherwise.
+    pub(super) fn find(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', bytes) {
+            if end == start || bytes[end - 1] != b'\r' {
+                return Err(Malformed::Syntax("a line ends with LF alone"));
+            }
+            if end == start + 1 {
+                self.whole = Some(end + 1);
+                return Ok(());
+            }
+            start = end + 1;
+            let (Some(place), Ok(start)) = (self.ends.get_mut(self.count), start.try_into()) else {
+                return Err(Malformed::TooLarge);
+            };
+            *place = start;
+            self.count += 1;
+        }
+        let begun = &bytes[start..];
+        if is_text(begun.strip_suffix(b"\r").unwrap_or(begun)) {
+            Ok(())
+        } else {
+            Err(Malformed::Syntax("a control character"))
+        }
+    }
+
+    /// Bytes of the head with its empty line; `None` if that has not come yet.
+    pub(super) fn length(&self) -> Option<usize> {
+        self.whole
+    }
+
+    /// The first line without its end, if it has come.
+    pub(super) fn first(&self) -> Option<Range<usize>> {
+        self.range(0)
+    }
+
+    /// The fields in the lines from the one with this index on, whose values share `bytes`; with room
+    /// for `more` of them.
+    pub(super) fn fields(
+        &self,
+        bytes: &Bytes,
+        from: usize,
+        more: usize,
+    ) -> Result<(HeaderMap, Noted), Malformed> {
+        const NAME: Malformed = Malformed::Syntax("the name of a field");
+        const VALUE: Malformed = Malformed::Syntax("the value of a field");
+        let mut headers = HeaderMap::with_capacity(self.count - from + more);
+        let mut noted = Noted::default();
+        for line in (from..self.count).filter_map(|index| self.range(index)) {
+            let colon = memchr::memchr(b':', &bytes[line.clone()]).ok_or(NAME)? + line.start;
+            // No space is allowed before the colon, nor at the start of a line (RFC 9112, sections 5.1
+            // and 5.2): no name has one.
+            let name = HeaderName::from_bytes(&bytes[line.start..colon]).map_err(|_| NAME)?;
+            let value = bytes.slice(trimmed(bytes, colon + 1..line.end));
+            let value = HeaderValue::from_maybe_shared(value).map_err(|_| VALUE)?;
+            noted.note(&name);
+            headers
+                .try_append(name, value)
+                .map_err(|_| Malformed::TooLarge)?;
+        }
+        Ok((headers, noted))
+    }
+
+    /// How many there are before the empty one.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    fn range(&self, index: usize) -> Option<Range<usize>> {
+        let ends = &self.ends[..self.count];
+        let start = index.checked_sub(1).map_or(0, |before| ends[before]);
+        let end = *ends.get(index)?;
+        // Without CR LF, which was there.
+        Some(start as usize..end as usize - 2)
+    }
+}
+
+/// Where the value of a field stands, which is the line behind the colon without the space around it.
+fn trimmed(bytes: &[u8], mut value: Range<usize>) -> Range<usize> {
+    let is_space = |at: usize| matches!(bytes[at], b' ' | b'\t');
+    while value.start < value.end && is_space(value.start) {
+        value.start += 1;
+    }
+    while value.start < value.end && is_space(value.end - 1) {
+        value.end -= 1;
+    }
+    value
+}
+
+/// Whether there is no control character in it but tabs.
+pub(super) fn is_text(bytes: &[u8]) -> bool {
+    bytes
+        .iter()
+        .all(|byte| matches!(byte, b'\t' | b' '..=b'~' | 0x80..))
+}
+
+#[cfg(test)]
+mod tests;
