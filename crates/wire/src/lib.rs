@@ -17,13 +17,13 @@ pub mod http1;
 mod link;
 pub mod network;
 mod patience;
+pub mod post;
 pub mod proxy_protocol;
 pub mod server;
 mod spare;
 mod stream;
 pub mod tls;
 mod tunnel;
-mod turn;
 pub mod workers;
 
 pub use self::body::{Body, BoxError};

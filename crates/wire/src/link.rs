@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::http1::{Decoded, Decoder, Malformed};
 use crate::patience::Patience;
+use crate::post::Outbox;
 use crate::stream::Stream;
 
 /// Bytes that are read at once.
@@ -40,6 +41,8 @@ pub(crate) struct Link {
     pub(crate) generation: u32,
     /// What the peer waits for before it sends the body.
     pub(crate) before_body: &'static [u8],
+    /// What is to be written.
+    pub(crate) outbox: Outbox,
 }
 
 /// Why a body breaks off.
@@ -68,6 +71,7 @@ impl Link {
             decoder: Decoder::done(),
             generation: 0,
             before_body: b"",
+            outbox: Outbox::default(),
         }
     }
 
@@ -90,6 +94,14 @@ impl Link {
             let mut all = BytesMut::from(std::mem::take(&mut self.buffer));
             all.extend_from_slice(arrived);
             self.buffer = all.freeze();
+        }
+    }
+
+    /// While a message is posted: wakes its owner for whatever comes from now on, and if something has
+    /// come already, then when the message was written.
+    pub(crate) fn watch(&mut self, cx: &mut Context<'_>) {
+        if !self.buffer.is_empty() || self.stream.poll_news(cx).is_ready() {
+            self.outbox.wake_then();
         }
     }
 
@@ -144,11 +156,8 @@ impl Link {
     }
 
     /// Sends what layers above TCP have kept back.
-    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
-        match Pin::new(&mut self.stream).poll_flush(cx) {
-            Poll::Ready(flushed) => flushed.map(Poll::Ready),
-            Poll::Pending => Ok(Poll::Pending),
-        }
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     /// Writes all of `slices`, which shrink to what is left.
@@ -161,6 +170,6 @@ impl Link {
             let written = ready!(self.poll_write_some(cx, slices))?;
             io::IoSlice::advance_slices(slices, written);
         }
-        self.poll_flush(cx)?.map(Ok)
+        self.poll_flush(cx)
     }
 }

@@ -71,6 +71,18 @@ impl Stream {
         }
     }
 
+    /// Waits until there may be something to read; not for long where that cannot be known without
+    /// reading.
+    pub(crate) fn poll_news(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.inner {
+            Inner::Tcp(stream) if self.before.is_empty() => {
+                // Whoever reads then hears of an error.
+                stream.poll_read_ready(cx).map(drop)
+            }
+            Inner::Tcp(_) | Inner::Other(_) => Poll::Ready(()),
+        }
+    }
+
     /// The first byte that comes, which stays to be read; `None` if the other side has closed.
     pub(crate) async fn first_byte(&mut self) -> io::Result<Option<u8>> {
         if let Some(first) = self.before.first() {

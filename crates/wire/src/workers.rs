@@ -14,6 +14,8 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_util::task::TaskTracker;
 
+use crate::post;
+
 /// Connections that may wait for a worker to look up.
 const QUEUE: usize = 1024;
 
@@ -119,6 +121,7 @@ async fn work(
     serve: impl Fn(TcpStream, SocketAddr) -> Serving,
 ) {
     let connections = TaskTracker::new();
+    let writing = TaskTracker::new().spawn(post::deliver());
     while let Some(Arrival {
         stream,
         peer,
@@ -140,6 +143,8 @@ async fn work(
     }
     connections.close();
     connections.wait().await;
+    // Each has waited until what it had posted was written.
+    writing.abort();
 }
 
 struct Place {

@@ -16,9 +16,9 @@ use crate::body::{Body, Companion, Incoming};
 use crate::http1::write::{self, Persistence};
 use crate::http1::{Decoder, Framing, Malformed, Parsed, ResponseHead, parse_response};
 use crate::link::{Link, SharedLink};
+use crate::post;
 use crate::spare::Spare;
 use crate::tunnel::{Upgrade, Upgraded};
-use crate::turn::Turn;
 
 /// Responses before the response: `100 Continue`, `103 Early Hints`.
 const INTERIM: usize = 8;
@@ -32,14 +32,20 @@ pub(super) async fn exchange(
 ) -> Result<Response<Body>, ExchangeError> {
     let upgrade = parts.extensions.get::<Upgrade>();
     let mut sending = Sending::new(parts, body, upgrade, timeout);
+    sending.post_if_whole(&link);
     let limit = pool.0.settings.head_limit;
-    let (mut interim, mut turn) = (0, Turn::default());
+    let mut interim = 0;
     let head = std::future::poll_fn(|cx| {
-        ready!(turn.poll(cx));
         // The response may come before the request is over.
         let sent = sending.poll(&link, cx)?;
+        let mut held = link.lock();
+        if held.outbox.is_posted() {
+            held.watch(cx);
+            ready!(held.patience.poll(cx));
+            return Poll::Ready(Err(ExchangeError::Slow));
+        }
         loop {
-            match ready_head(&link, cx, limit, parts) {
+            match ready_head(&mut held, cx, limit, parts) {
                 Poll::Ready(Ok(head))
                     if head.status.is_informational()
                         && head.status != StatusCode::SWITCHING_PROTOCOLS =>
@@ -95,7 +101,7 @@ fn respond(
         let here = usize::try_from(length).unwrap_or(usize::MAX);
         let whole = held.buffer.split_to(here);
         // More than was promised would be taken for the next response.
-        let clean = keep_alive && sending.done && held.buffer.is_empty();
+        let clean = keep_alive && sending.is_over(&held) && held.buffer.is_empty();
         drop(held);
         if clean {
             pool.keep(link);
@@ -117,12 +123,11 @@ fn respond(
 }
 
 fn ready_head(
-    link: &SharedLink,
+    link: &mut Link,
     cx: &mut Context<'_>,
     limit: usize,
     parts: &Parts,
 ) -> Poll<Result<ResponseHead, ExchangeError>> {
-    let mut link = link.lock();
     loop {
         if !link.buffer.is_empty() {
             match parse_response(&mut link.buffer, limit, &parts.method)? {
@@ -202,8 +207,25 @@ impl Sending {
         }
     }
 
+    /// Mostly all of it is here: then somebody else writes it.
+    fn post_if_whole(&mut self, link: &SharedLink) {
+        if self.body_over {
+            link.lock().outbox.put(std::mem::take(&mut self.head));
+            self.done = true;
+        }
+    }
+
+    /// Whether all of it was written.
+    fn is_over(&self, link: &Link) -> bool {
+        self.done && link.outbox.is_empty()
+    }
+
     /// Sends what can be sent now.
     fn poll(&mut self, link: &SharedLink, cx: &mut Context<'_>) -> Result<Poll<()>, ExchangeError> {
+        let posted = post::poll(link, cx).map_err(ExchangeError::Io)?;
+        if posted.is_pending() {
+            return Ok(Poll::Pending);
+        }
         while !self.done {
             if self
                 .write(&mut link.lock(), cx)
@@ -259,7 +281,7 @@ impl Sending {
         Ok(())
     }
 
-    fn write(&mut self, link: &mut Link, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
+    fn write(&mut self, link: &mut Link, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             let head = &self.head[self.head_sent..];
             if head.is_empty() && self.part.is_empty() && self.end.is_empty() {
@@ -270,9 +292,7 @@ impl Sending {
                 io::IoSlice::new(&self.part),
                 io::IoSlice::new(self.end),
             ];
-            let Poll::Ready(written) = link.poll_write_some(cx, &slices)? else {
-                return Ok(Poll::Pending);
-            };
+            let written = ready!(link.poll_write_some(cx, &slices))?;
             let of_head = written.min(head.len());
             self.head_sent += of_head;
             let of_part = (written - of_head).min(self.part.len());
@@ -312,7 +332,7 @@ struct Rest {
 
 impl Companion for Rest {
     fn poll_beside(&mut self, cx: &mut Context<'_>) {
-        if !self.sending.done && self.sending.poll(&self.link, cx).is_err() {
+        if self.sending.poll(&self.link, cx).is_err() {
             // The server has made up its mind without the rest; nothing may follow.
             self.keep_alive = false;
             self.sending.done = true;
@@ -320,7 +340,9 @@ impl Companion for Rest {
     }
 
     fn ended(self: Box<Self>) {
-        let clean = self.keep_alive && self.sending.done && self.link.lock().buffer.is_empty();
+        let held = self.link.lock();
+        let clean = self.keep_alive && self.sending.is_over(&held) && held.buffer.is_empty();
+        drop(held);
         if clean {
             self.pool.keep(self.link);
         }

@@ -1,34 +1,33 @@
 //! HTTP/1.1: one request after the other, each answered in the task of its connection.
 
+mod outgoing;
+mod send;
+
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, UPGRADE};
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
-use http_body::{Body as _, Frame};
+use http::header::UPGRADE;
+use http::{Method, Request, Response, StatusCode, Version};
 use parking_lot::Mutex;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use self::outgoing::{Asked, Outgoing};
 use super::{Answers, Connection, Settings};
-use crate::body::{Body, BoxError, Incoming};
+use crate::body::{Body, Incoming};
 use crate::http1::write::{self, Persistence};
 use crate::http1::{Decoded, Decoder, Framing, Malformed, Parsed, RequestHead, parse_request};
 use crate::link::{Link, SharedLink};
-use crate::spare::Spare;
+use crate::post;
 use crate::tunnel::{self, Upgrade, Upgraded};
-use crate::turn::Turn;
 
 /// What of a body that nobody has read is read and thrown away, so that the connection can go on.
 const LEFTOVER: usize = 64 << 10;
 /// For how long the rest of what a client sends is read after an answer that ends the connection:
 /// closing at once would take the answer away from it (RFC 9112, section 9.6).
 const LINGER: Duration = Duration::from_secs(2);
-/// Up to this size the first part of a body is copied behind the head, and goes out in one write.
-const COPIED: usize = 8 << 10;
 
 pub(super) async fn serve<A: Answers>(
     link: Link,
@@ -74,6 +73,36 @@ enum Next {
     Close,
     /// The connection belongs to another protocol now, and is over with it.
     Gone,
+}
+
+/// What is waited for between two requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaited {
+    /// The client to make room for more of the answer.
+    Room,
+    /// The next head.
+    Head,
+    /// The rest of one. The time for it counts from its first byte.
+    Rest,
+}
+
+impl Awaited {
+    fn limit(self, settings: &Settings) -> Duration {
+        match self {
+            Self::Room => settings.write_timeout,
+            Self::Head => settings.idle_timeout,
+            Self::Rest => settings.head_timeout,
+        }
+    }
+
+    /// What to do when it has not come in time.
+    fn in_vain<T>(self) -> io::Result<Option<Result<T, Malformed>>> {
+        match self {
+            Self::Room => Err(io::ErrorKind::TimedOut.into()),
+            Self::Head => Ok(None),
+            Self::Rest => Ok(Some(Err(Malformed::Slow))),
+        }
+    }
 }
 
 /// What came of waiting for a head.
@@ -128,13 +157,12 @@ impl<A: Answers> Served<'_, A> {
         {
             return Box::pin(self.line.tunnel(response, other)).await;
         }
-        let mut outgoing = self.line.prepare(&asked, response);
-        self.line.write(&mut outgoing).await?;
-        Ok(if outgoing.keep && self.line.discard_rest() {
-            Next::Request
-        } else {
-            Next::Close
-        })
+        let outgoing = self.line.prepare(&asked, response);
+        if outgoing.keep && outgoing.is_whole() && self.line.discard_rest() {
+            self.line.link.lock().outbox.put(outgoing.out);
+            return Ok(Next::Request);
+        }
+        Box::pin(self.line.answer(outgoing)).await
     }
 
     fn request(&self, head: RequestHead) -> Request<Body> {
@@ -171,30 +199,37 @@ impl<A: Answers> Served<'_, A> {
 }
 
 impl Line<'_> {
-    /// The next head; `None` if there will be none.
+    /// The next head, once the answer before it was written; `None` if there will be none.
     async fn head(&mut self) -> io::Result<Option<Result<RequestHead, Malformed>>> {
-        let mut begun = None;
+        let mut awaited = None;
         std::future::poll_fn(|cx| {
+            let written = post::poll(&self.link, cx)?.is_ready();
             let mut link = self.link.lock();
-            if let Poll::Ready(head) = poll_head(&mut link, cx, self.settings.head_limit) {
+            if written && let Poll::Ready(head) = poll_head(&mut link, cx, self.settings.head_limit)
+            {
                 return Poll::Ready(head);
             }
-            let begins = !link.buffer.is_empty();
-            if begun != Some(begins) {
-                // The time for a head counts from its first byte.
-                begun = Some(begins);
-                link.patience.within(if begins {
-                    self.settings.head_timeout
-                } else {
-                    self.settings.idle_timeout
-                });
+            let awaits = match (written, link.outbox.is_posted()) {
+                (true, _) if !link.buffer.is_empty() => Awaited::Rest,
+                (false, false) => Awaited::Room,
+                _ => Awaited::Head,
+            };
+            if awaited != Some(awaits) {
+                awaited = Some(awaits);
+                link.patience.within(awaits.limit(self.settings));
             }
             if link.patience.poll(cx).is_ready() {
-                return Poll::Ready(Ok(begins.then_some(Err(Malformed::Slow))));
+                return Poll::Ready(awaits.in_vain());
             }
-            drop(link);
-            if !begins && self.drained.as_mut().poll(cx).is_ready() {
+            let ends = awaits == Awaited::Head && self.drained.as_mut().poll(cx).is_ready();
+            if ends && written {
                 return Poll::Ready(Ok(None));
+            }
+            if link.outbox.is_posted() {
+                link.watch(cx);
+                if ends {
+                    link.outbox.wake_then();
+                }
             }
             Poll::Pending
         })
@@ -227,158 +262,25 @@ impl Line<'_> {
             version: Version::HTTP_11,
             keep_alive: false,
         };
-        let mut outgoing = self.prepare(&asked, (self.settings.refuse)(malformed));
-        self.write(&mut outgoing).await.map(|()| Next::Close)
+        let outgoing = self.prepare(&asked, (self.settings.refuse)(malformed));
+        self.answer(outgoing).await
     }
 
     /// What is to be sent of an answer.
     fn prepare(&self, asked: &Asked, response: Response<Body>) -> Outgoing {
-        let (parts, body) = response.into_parts();
-        let mut body = Counted::new(&parts.headers, body);
-        let framing = asked.framing(parts.status, &parts.headers, &body);
         // A body that nobody will read in full ends the connection, unless it is little.
-        let keep = asked.keep_alive
-            && framing != Some(Framing::UntilClose)
-            && !self.drain.is_cancelled()
-            && !self.leaves_much();
-        let persistence = match (keep, asked.version) {
-            (false, _) => Persistence::Close,
-            (true, Version::HTTP_10) => Persistence::KeepAlive,
-            (true, _) => Persistence::Default,
-        };
-        let mut out = Spare::take();
-        write::response_head(&mut out, parts.status, &parts.headers, framing, persistence);
-        if asked.method == Method::HEAD || matches!(framing, None | Some(Framing::Length(0))) {
-            body.body = Body::empty();
-        }
-        if let Some(whole) = body.body.whole().filter(|whole| whole.len() <= COPIED) {
-            out.extend_from_slice(whole);
-            body.body = Body::empty();
-        }
-        Outgoing {
-            out,
-            body,
-            chunked: framing == Some(Framing::Chunked),
-            keep,
-        }
+        let may_go_on = !self.drain.is_cancelled() && !self.leaves_much();
+        Outgoing::new(asked, response, may_go_on)
     }
 
-    /// Writes an answer.
-    async fn write(&mut self, outgoing: &mut Outgoing) -> io::Result<()> {
-        if let Some(whole) = outgoing.body.body.whole() {
-            // Mostly it is here, and as long as its head has promised.
-            return self.send(&outgoing.out, whole, &[]).await;
-        }
-        Box::pin(self.stream(outgoing)).await
-    }
-
-    /// Writes an answer whose body is not here yet.
-    async fn stream(&mut self, outgoing: &mut Outgoing) -> io::Result<()> {
-        let Outgoing {
-            out, body, chunked, ..
-        } = outgoing;
-        let chunked = *chunked;
-        // Who is slow to begin gets the head at once.
-        let mut first = match std::future::poll_fn(|cx| Poll::Ready(body.poll(cx))).await {
-            Poll::Ready(first) => Some(first),
-            Poll::Pending => {
-                self.send(out, &[], &[]).await?;
-                out.clear();
-                None
-            }
-        };
-        loop {
-            let frame = match first.take() {
-                Some(frame) => frame,
-                None => std::future::poll_fn(|cx| body.poll(cx)).await,
-            };
-            let Some(frame) = frame else { break };
-            let frame = frame.map_err(io::Error::other)?;
-            match frame.into_data() {
-                Ok(data) => self.part(out, &data, chunked, body.is_over()).await?,
-                Err(frame) => {
-                    let trailers = frame.into_trailers().ok().filter(|_| chunked);
-                    if chunked {
-                        write::last_chunk(out, trailers.as_ref());
-                    }
-                    return self.send(out, &[], &[]).await;
-                }
-            }
-            out.clear();
-            if body.is_over() {
-                return Ok(());
-            }
-        }
-        if chunked {
-            write::last_chunk(out, None);
-        }
-        if out.is_empty() {
-            return Ok(());
-        }
-        self.send(out, &[], &[]).await
-    }
-
-    /// Writes a part of a body, after what is in `out`.
-    async fn part(
-        &mut self,
-        out: &mut Vec<u8>,
-        data: &Bytes,
-        chunked: bool,
-        last: bool,
-    ) -> io::Result<()> {
-        if data.is_empty() {
-            return if out.is_empty() {
-                Ok(())
-            } else {
-                self.send(out, &[], &[]).await
-            };
-        }
-        let end: &[u8] = match (chunked, last) {
-            (true, true) => b"\r\n0\r\n\r\n",
-            (true, false) => b"\r\n",
-            (false, _) => b"",
-        };
-        if chunked {
-            write::chunk_size(out, data.len());
-        }
-        if data.len() <= COPIED {
-            out.extend_from_slice(data);
-            out.extend_from_slice(end);
-            return self.send(out, &[], &[]).await;
-        }
-        self.send(out, data, end).await
-    }
-
-    async fn send(&mut self, one: &[u8], two: &[u8], three: &[u8]) -> io::Result<()> {
-        let mut slices = [
-            io::IoSlice::new(one),
-            io::IoSlice::new(two),
-            io::IoSlice::new(three),
-        ];
-        let count = if two.is_empty() { 1 } else { 3 };
-        let mut left = &mut slices[..count];
-        // Mostly there is room then, and no need to watch the time.
-        let mut turn = Turn::default();
-        let now = std::future::poll_fn(|cx| {
-            let turn = turn.poll(cx);
-            turn.map(|()| self.link.lock().poll_write(cx, &mut left))
-        });
-        if let Poll::Ready(written) = now.await {
-            return written;
-        }
-        self.link
-            .lock()
-            .patience
-            .within(self.settings.write_timeout);
-        std::future::poll_fn(|cx| {
-            let mut link = self.link.lock();
-            if let Poll::Ready(written) = link.poll_write(cx, &mut left) {
-                return Poll::Ready(written);
-            }
-            ready!(link.patience.poll(cx));
-            Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    /// Writes an answer, and tells what follows.
+    async fn answer(&mut self, mut outgoing: Outgoing) -> io::Result<Next> {
+        self.write(&mut outgoing).await?;
+        Ok(if outgoing.keep && self.discard_rest() {
+            Next::Request
+        } else {
+            Next::Close
         })
-        .await
     }
 
     fn leaves_much(&self) -> bool {
@@ -414,90 +316,6 @@ impl Line<'_> {
             }
         });
         tokio::time::timeout(LINGER, rest).await.unwrap_or(Ok(()))
-    }
-}
-
-/// What of a request matters to the writing of its answer.
-struct Asked {
-    method: Method,
-    version: Version,
-    keep_alive: bool,
-}
-
-impl Asked {
-    /// What the head says of the body, besides what is in its fields; `None` for nothing.
-    fn framing(&self, status: StatusCode, headers: &HeaderMap, body: &Counted) -> Option<Framing> {
-        let bodiless = status.is_informational()
-            || status == StatusCode::NO_CONTENT
-            || status == StatusCode::NOT_MODIFIED;
-        let head = self.method == Method::HEAD;
-        if bodiless || (head && headers.contains_key(CONTENT_LENGTH)) {
-            return None;
-        }
-        match body.length {
-            Some(length) => Some(Framing::Length(length)),
-            None if head => None,
-            None if write::takes_chunks(self.version) => Some(Framing::Chunked),
-            None => Some(Framing::UntilClose),
-        }
-    }
-}
-
-/// An answer, as far as it is to be sent.
-struct Outgoing {
-    /// Its head, and its body if that is here and small.
-    out: Spare,
-    /// The body, or what is left of it.
-    body: Counted,
-    chunked: bool,
-    /// Whether the connection can go on.
-    keep: bool,
-}
-
-/// A body that keeps to the length that its head has promised.
-struct Counted {
-    body: Body,
-    length: Option<u64>,
-    sent: u64,
-}
-
-impl Counted {
-    fn new(headers: &HeaderMap, body: Body) -> Self {
-        let named = || {
-            let value = headers.get(CONTENT_LENGTH)?;
-            value.to_str().ok()?.parse().ok()
-        };
-        let length = body.size_hint().exact().or_else(named);
-        Self {
-            body,
-            length,
-            sent: 0,
-        }
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        match &frame {
-            Some(Ok(frame)) => self.sent += frame.data_ref().map_or(0, |data| data.len() as u64),
-            Some(Err(_)) => {}
-            None if self.length.is_some_and(|length| length != self.sent) => {
-                return Poll::Ready(Some(Err(
-                    "the body is shorter than its head has promised".into()
-                )));
-            }
-            None => {}
-        }
-        if self.length.is_some_and(|length| self.sent > length) {
-            return Poll::Ready(Some(Err(
-                "the body is longer than its head has promised".into()
-            )));
-        }
-        Poll::Ready(frame)
-    }
-
-    /// Whether everything was sent.
-    fn is_over(&self) -> bool {
-        self.body.is_end_stream() && self.length.is_none_or(|length| length == self.sent)
     }
 }
 

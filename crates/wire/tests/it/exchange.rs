@@ -29,6 +29,8 @@ impl Connect for To {
 }
 
 fn pool(address: SocketAddr, settings: Settings) -> (Pool, Arc<AtomicUsize>) {
+    // As in a worker.
+    tokio::spawn(wire::post::deliver());
     let connected = Arc::new(AtomicUsize::new(0));
     (
         Pool::new(Arc::new(To(address, connected.clone())), settings),

@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use wire::Body;
 use wire::front::{Front, Passed};
+use wire::post;
 use wire::server::{self, Answers, Connection, Settings};
 use wire::tls::{ClientCertificate, Presented};
 
@@ -47,6 +48,8 @@ impl Stage {
         let address = listener.local_addr().expect("bound");
         let (drain, settings) = (CancellationToken::new(), Arc::new(settings));
         let draining = drain.clone();
+        // As in a worker.
+        tokio::spawn(post::deliver());
         tokio::spawn(async move {
             while let Ok((stream, peer)) = listener.accept().await {
                 let (answers, front) = (answers.clone(), front.clone());

@@ -1,4 +1,5 @@
-//! Who is to write waits for all who are ready.
+//! Messages are posted: written when all who are ready have come as far, and by their owners if they
+//! cannot be written at once.
 
 use std::convert::Infallible;
 use std::io;
@@ -8,11 +9,13 @@ use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio::task::JoinHandle;
+use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use wire::client::{self, Connect, Pool};
-use wire::server::{self, Connection, Protocol};
-use wire::{Body, Stream};
+use wire::server::{self, Connection, Protocol, Settings};
+use wire::{Body, Stream, post};
 
 /// What has happened, in order.
 type Told = Arc<Mutex<Vec<String>>>;
@@ -72,6 +75,7 @@ impl Connect for Upstream {
 #[tokio::test(flavor = "current_thread")]
 async fn all_that_are_ready_are_handled_before_anything_is_written() {
     let told = Told::default();
+    tokio::spawn(post::deliver());
     let serve = |name: &'static str| {
         let client = Peer {
             says: b"GET / HTTP/1.1\r\nhost: x\r\n\r\n",
@@ -111,4 +115,65 @@ async fn all_that_are_ready_are_handled_before_anything_is_written() {
         .iter()
         .flat_map(|what| ["a", "b", "c"].map(|name| format!("{name} {what}")));
     assert_eq!(*told.lock(), expected.collect::<Vec<_>>());
+}
+
+/// A connection with room for 16 bytes, whose requests are answered with 64.
+fn narrow(settings: Settings) -> (DuplexStream, JoinHandle<()>) {
+    tokio::spawn(post::deliver());
+    let (client, served) = tokio::io::duplex(16);
+    let answers = tower::service_fn(async |request: Request<Body>| {
+        let text = request.uri().path().repeat(32);
+        Ok::<_, Infallible>(Response::new(Body::full(text)))
+    });
+    let connection = Connection {
+        peer: ([127, 0, 0, 1], 1).into(),
+        encrypted: false,
+    };
+    let serving = tokio::spawn(server::serve(
+        Stream::other(served),
+        Protocol::Http1,
+        connection,
+        answers,
+        Arc::new(settings),
+        CancellationToken::new(),
+    ));
+    (client, serving)
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn what_finds_no_room_is_written_when_there_is_some() {
+    let (mut client, serving) = narrow(Settings::default());
+    let (mut reading, mut writing) = tokio::io::split(&mut client);
+    let asking = async {
+        for path in ["/a", "/b", "/c"] {
+            let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+            writing.write_all(head.as_bytes()).await.expect("writes");
+        }
+        writing.shutdown().await.expect("shuts down");
+    };
+    let mut heard = String::new();
+    let (read, ()) = tokio::join!(reading.read_to_string(&mut heard), asking);
+    read.expect("whole answers");
+    let bodies: Vec<&str> = heard
+        .split("\r\n")
+        .filter(|line| line.starts_with('/'))
+        .collect();
+    // The body of one, and the head of the next.
+    let whole = |text: &str| bodies.iter().any(|body| body.starts_with(&text.repeat(32)));
+    assert!(whole("/a") && whole("/b") && whole("/c"), "{heard}");
+    serving.await.expect("no panic");
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn who_makes_no_room_is_left() {
+    let settings = Settings {
+        write_timeout: Duration::from_secs(7),
+        ..Settings::default()
+    };
+    let (mut client, serving) = narrow(settings);
+    let began = Instant::now();
+    let head = b"GET /a HTTP/1.1\r\nhost: x\r\n\r\n";
+    client.write_all(head).await.expect("writes");
+    serving.await.expect("no panic");
+    assert_eq!(began.elapsed().as_secs(), 7);
 }
