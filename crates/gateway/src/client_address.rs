@@ -5,12 +5,13 @@
 //! them passes the other on as the client has sent it. Whatever is not believed goes no further,
 //! and [`announce`] writes anew what the services behind are told.
 
-use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::IpAddr;
 
 use http::header::{FORWARDED, HOST};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use wire::client::Fields;
 use wire::network::Networks;
 use wire::server::Connection;
 
@@ -173,28 +174,35 @@ impl Origin {
 }
 
 /// Tells the service behind where the request comes from: the client and the hops that are
-/// believed, and nothing that is not. `headers` must have come through [`take`].
-pub(crate) fn announce(headers: &mut HeaderMap, origin: &Origin, forwarding: Forwarding) {
-    let mut text = String::with_capacity(64);
-    let hops = std::iter::once(&origin.client).chain(&origin.via);
+/// believed, and nothing that is not. The request must have come through [`take`].
+pub(crate) fn announce(fields: &mut Fields<'_>, origin: &Origin, forwarding: Forwarding) {
+    let hops = || {
+        std::iter::once(&origin.client)
+            .chain(&origin.via)
+            .enumerate()
+    };
     match forwarding {
         Forwarding::XForwarded => {
-            for (index, hop) in hops.enumerate() {
-                text.push_str(if index == 0 { "" } else { ", " });
-                push_address(&mut text, *hop);
+            fields.add(&FOR, |text| {
+                for (index, hop) in hops() {
+                    text.extend_from_slice(if index == 0 { b"" } else { b", " });
+                    push_address(text, *hop);
+                }
+            });
+            let scheme = origin.scheme.as_str().as_bytes();
+            fields.add(&PROTO, |text| text.extend_from_slice(scheme));
+            if let Some(host) = &origin.host {
+                fields.add(&ORIGINAL_HOST, |text| {
+                    text.extend_from_slice(host.as_bytes())
+                });
             }
-            headers.insert(PROTO, HeaderValue::from_static(origin.scheme.as_str()));
-            match &origin.host {
-                Some(host) => headers.insert(ORIGINAL_HOST, host.clone()),
-                None => headers.remove(ORIGINAL_HOST),
-            };
         }
-        Forwarding::Forwarded => {
-            for (index, hop) in hops.enumerate() {
-                text.push_str(if index == 0 { "for=" } else { ", for=" });
-                text.push_str(if hop.is_ipv6() { "\"[" } else { "" });
-                push_address(&mut text, *hop);
-                text.push_str(if hop.is_ipv6() { "]\"" } else { "" });
+        Forwarding::Forwarded => fields.add(&FORWARDED, |text| {
+            for (index, hop) in hops() {
+                text.extend_from_slice(if index == 0 { b"for=" } else { b", for=" });
+                text.extend_from_slice(if hop.is_ipv6() { b"\"[" } else { b"" });
+                push_address(text, *hop);
+                text.extend_from_slice(if hop.is_ipv6() { b"]\"" } else { b"" });
                 if index == 0 {
                     let _ = write!(text, ";proto={}", origin.scheme.as_str());
                     // A host has no quotes and no backslashes.
@@ -204,25 +212,17 @@ pub(crate) fn announce(headers: &mut HeaderMap, origin: &Origin, forwarding: For
                     }
                 }
             }
-        }
-    }
-    let name = match forwarding {
-        Forwarding::XForwarded => FOR,
-        Forwarding::Forwarded => FORWARDED,
-    };
-    // Addresses, a scheme and a host are plain text.
-    if let Ok(value) = HeaderValue::try_from(text) {
-        headers.insert(name, value);
+        }),
     }
 }
 
 /// Every request has an address in its text: that of IPv4 is not worth a formatter.
-fn push_address(text: &mut String, address: IpAddr) {
+fn push_address(text: &mut Vec<u8>, address: IpAddr) {
     match address {
         IpAddr::V4(address) => {
             for (index, part) in address.octets().into_iter().enumerate() {
-                text.push_str(if index == 0 { "" } else { "." });
-                text.push_str(itoa::Buffer::new().format(part));
+                text.extend_from_slice(if index == 0 { b"" } else { b"." });
+                text.extend_from_slice(itoa::Buffer::new().format(part).as_bytes());
             }
         }
         IpAddr::V6(address) => {

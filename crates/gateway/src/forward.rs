@@ -14,6 +14,7 @@ use platform::http::entry::{REQUEST_ID, TRACEPARENT};
 use platform::http::refuse;
 use tokio::time::Instant;
 use wire::Body;
+use wire::client::{Added, Fields};
 
 use crate::client_address::{Forwarding, Origin, announce};
 use crate::rewrite::Rewrite;
@@ -100,13 +101,17 @@ impl Forward {
         request: Request<Body>,
     ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<> {
         let (mut parts, body) = request.into_parts();
-        let context = RequestContext::current();
-        let prepared = self.prepare(&mut parts, context.as_deref());
-        let sending = self.sending(context.as_deref());
+        let told = Told {
+            origin: parts.extensions.remove(),
+            context: RequestContext::current(),
+            forwarding: self.forwarding,
+        };
+        let prepared = self.prepare(&mut parts, &told);
+        let sending = self.sending(told.context.as_deref());
         // What waits for the answer holds the head in one place only.
         async move {
             let sent = match (prepared, self.target()) {
-                (Ok(()), Some(upstream)) => upstream.send(&mut parts, body, sending).await,
+                (Ok(()), Some(upstream)) => upstream.send(&mut parts, &told, body, sending).await,
                 (Ok(()), None) => Err(no_upstream()),
                 (Err(problem), _) => Err(problem),
             };
@@ -134,29 +139,47 @@ impl Forward {
         }
     }
 
-    /// Turns what the client has sent into what the upstream shall see.
-    fn prepare(
-        &self,
-        parts: &mut http::request::Parts,
-        context: Option<&RequestContext>,
-    ) -> Result<(), Problem> {
+    /// Turns what the client has sent into what the upstream shall see, but for what it is told besides.
+    fn prepare(&self, parts: &mut http::request::Parts, told: &Told) -> Result<(), Problem> {
         if let Some(path) = self.path(parts.uri.path()) {
             parts.uri = with_path(&parts.uri, &path)?;
         }
         let headers = &mut parts.headers;
-        if let Some(origin) = parts.extensions.get::<Origin>() {
-            announce(headers, origin, self.forwarding);
-            if let Some(host) = origin.host.as_ref().filter(|_| self.keep_host) {
-                headers.insert(HOST, host.clone());
-            }
+        let host = told.origin.as_ref().and_then(|origin| origin.host.as_ref());
+        if let Some(host) = host.filter(|_| self.keep_host) {
+            headers.insert(HOST, host.clone());
         }
-        if let Some(context) = context {
-            headers.insert(TRACEPARENT, context.trace.traceparent());
-            if !headers.contains_key(REQUEST_ID) {
-                headers.insert(REQUEST_ID, context.trace.trace_id_value());
+        // What is told must not be there before.
+        if let Some(context) = &told.context {
+            headers.remove(TRACEPARENT);
+            if context.request_id.is_some() {
+                headers.remove(REQUEST_ID);
             }
         }
         Ok(())
+    }
+}
+
+/// What the gateway itself says of a request.
+struct Told {
+    origin: Option<Origin>,
+    context: Option<Arc<RequestContext>>,
+    forwarding: Forwarding,
+}
+
+impl Added for Told {
+    fn write(&self, fields: &mut Fields<'_>) {
+        if let Some(origin) = &self.origin {
+            announce(fields, origin, self.forwarding);
+        }
+        if let Some(context) = &self.context {
+            fields.add(&TRACEPARENT, |text| {
+                text.extend_from_slice(&context.trace.text())
+            });
+            if let Some(id) = &context.request_id {
+                fields.add(&REQUEST_ID, |text| text.extend_from_slice(id.as_bytes()));
+            }
+        }
     }
 }
 

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use http::HeaderValue;
+
 use crate::telemetry::TraceContext;
 
 tokio::task_local! {
@@ -19,6 +21,8 @@ pub struct RequestContext {
     pub trace: TraceContext,
     /// When its caller stops waiting.
     pub deadline: Option<Instant>,
+    /// What it is called in answers and logs, if it is a request.
+    pub request_id: Option<HeaderValue>,
     statements: AtomicU32,
 }
 
@@ -28,6 +32,21 @@ impl RequestContext {
         Arc::new(Self {
             trace,
             deadline,
+            request_id: None,
+            statements: AtomicU32::new(0),
+        })
+    }
+
+    /// The context of a request, which must be answered by `deadline`.
+    pub fn of_request(
+        trace: TraceContext,
+        deadline: Instant,
+        request_id: HeaderValue,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            trace,
+            deadline: Some(deadline),
+            request_id: Some(request_id),
             statements: AtomicU32::new(0),
         })
     }

@@ -61,9 +61,9 @@ impl TraceContext {
         text
     }
 
-    /// Every request has two such texts: formatting them would cost more than all else that is done
-    /// for its trace.
-    fn text(self) -> [u8; TEXT] {
+    /// The same as text. Every request has it: a formatter would cost more than all else that is done for
+    /// its trace.
+    pub fn text(self) -> [u8; TEXT] {
         let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
         text[TRACE_ID].copy_from_slice(&self.id());
         write_hex(&mut text[SPAN_ID], &self.span_id.to_be_bytes());

@@ -1,6 +1,7 @@
 //! Exchanges with upstream servers. An exchange is polled by whoever waits for it: there is no
 //! task for a connection, and no channel to it.
 
+mod added;
 mod exchange;
 mod http2;
 
@@ -13,6 +14,7 @@ use http::{Request, Response};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+pub use self::added::{Added, Fields};
 use crate::body::{Body, BoxError};
 use crate::http1::Malformed;
 use crate::link::{Link, SharedLink};
@@ -86,6 +88,27 @@ impl Default for Settings {
     }
 }
 
+/// A request, but for its body, and how it may be sent.
+#[derive(Clone, Copy)]
+pub struct Asking<'a> {
+    /// Its head.
+    pub parts: &'a Parts,
+    /// What is sent behind that.
+    pub added: &'a dyn Added,
+    /// The present time.
+    pub begun: Instant,
+    /// How long the server may take from then on to begin its response.
+    pub limit: Duration,
+    /// Whether it may be sent again if the connection turns out to be closed.
+    pub again: bool,
+}
+
+impl std::fmt::Debug for Asking<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Asking({} {})", self.parts.method, self.parts.uri)
+    }
+}
+
 /// The connections of one thread to one server. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Pool(Arc<Shared>);
@@ -122,51 +145,52 @@ impl Pool {
         again: bool,
     ) -> Result<Response<Body>, ExchangeError> {
         let (parts, body) = request.into_parts();
-        let limit = self.0.settings.timeout;
-        self.send(&parts, body, Instant::now(), limit, again).await
+        let asking = Asking {
+            parts: &parts,
+            added: &(),
+            begun: Instant::now(),
+            limit: self.0.settings.timeout,
+            again,
+        };
+        self.send(asking, body).await
     }
 
-    /// The same for whoever may need the head once more, with another timeout than that of the
-    /// settings, from `now` on. It costs less than a timer around the exchange, and does not end what
-    /// is on its way.
+    /// The same for whoever may need the head once more. The limit costs less than a timer around the
+    /// exchange, and does not end what is on its way.
     pub async fn send(
         &self,
-        parts: &Parts,
+        asking: Asking<'_>,
         mut body: Body,
-        now: Instant,
-        limit: Duration,
-        again: bool,
     ) -> Result<Response<Body>, ExchangeError> {
+        let Asking { begun, limit, .. } = asking;
         if self.0.settings.http2 {
-            let request = Request::from_parts(parts.clone(), body);
+            let mut request = Request::from_parts(asking.parts.clone(), body);
+            let added = added::map(asking.added).map_err(ExchangeError::Malformed)?;
+            request.headers_mut().extend(added);
             let exchange = self.0.http2.exchange(&*self.0.connect, request);
             let exchange = Box::pin(tokio::time::timeout(limit, exchange));
             return exchange.await.unwrap_or(Err(ExchangeError::Slow));
         }
-        if let Some(link) = self.take_idle(now, now + limit) {
-            let copy = if again { body.try_clone() } else { None };
-            let exchange = exchange::exchange(self, link, limit, parts, body);
+        if let Some(link) = self.take_idle(begun, begun + limit) {
+            let copy = if asking.again { body.try_clone() } else { None };
+            let exchange = exchange::exchange(self, link, asking, body);
             match (exchange.await, copy) {
                 (Err(ExchangeError::Io(_)), Some(copy)) => body = copy,
                 (result, _) => return result,
             }
         }
         // What is rare has no room in each exchange: who makes many at once holds all of them.
-        Box::pin(self.fresh(limit, parts, body)).await
+        Box::pin(self.fresh(asking, body)).await
     }
 
-    async fn fresh(
-        &self,
-        limit: Duration,
-        parts: &Parts,
-        body: Body,
-    ) -> Result<Response<Body>, ExchangeError> {
+    async fn fresh(&self, asking: Asking<'_>, body: Body) -> Result<Response<Body>, ExchangeError> {
+        let limit = asking.limit;
         let connecting = tokio::time::timeout(limit, self.0.connect.connect());
         let connected = connecting.await.map_err(|_| ExchangeError::Slow)?;
         let mut link = Link::new(connected.map_err(ExchangeError::Connect)?);
         link.patience.within(limit);
         let link = Arc::new(Mutex::new(link));
-        exchange::exchange(self, link, limit, parts, body).await
+        exchange::exchange(self, link, asking, body).await
     }
 
     /// A kept connection that looks alive, for an exchange until `ends`.

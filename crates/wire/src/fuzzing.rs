@@ -38,7 +38,14 @@ pub fn request_head(data: &[u8]) {
         Persistence::Default
     };
     let (method, uri, headers) = (&head.method, &head.uri, &head.headers);
-    write::request_head(&mut written, method, uri, headers, framing, persistence);
+    write::request_head(
+        &mut written,
+        (method, uri),
+        headers,
+        &(),
+        framing,
+        persistence,
+    );
     let Ok((Parsed::Head(again), all)) = parse(&written) else {
         panic!(
             "what is written is read: {:?}",

@@ -13,6 +13,7 @@ pub(crate) use self::request::rooted;
 pub use self::request::{RequestHead, parse_request};
 pub use self::response::{ResponseHead, parse_response};
 
+use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -132,6 +133,13 @@ fn digits(text: &[u8]) -> Option<u64> {
             .fold(0_u64, |sum, digit| sum * 10 + u64::from(digit - b'0'))
     };
     plain.then(|| value(text))
+}
+
+/// The fields in lines of their own, with an empty one behind them.
+pub(crate) fn fields(lines: Vec<u8>) -> Result<HeaderMap, Malformed> {
+    let (bytes, mut found) = (Bytes::from(lines), lines::Lines::new());
+    found.find(&bytes)?;
+    Ok(found.fields(&bytes, 0, 0)?.0)
 }
 
 /// Whether a list field has `token` among its elements.

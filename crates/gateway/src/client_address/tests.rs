@@ -183,19 +183,29 @@ fn forwarded_that_can_be_read_in_two_ways_is_refused() {
     }
 }
 
+fn announced(origin: &Origin, forwarding: Forwarding) -> HeaderMap {
+    let mut lines = Vec::new();
+    announce(&mut Fields::new(&mut lines), origin, forwarding);
+    let lines = String::from_utf8(lines).expect("text");
+    let field = |line: &str| {
+        let (name, value) = line.split_once(": ")?;
+        Some((name.parse().ok()?, value.parse().ok()?))
+    };
+    let fields = lines.split_terminator("\r\n");
+    fields.map(|line| field(line).expect("a field")).collect()
+}
+
 #[test]
 fn the_services_behind_are_told_what_is_believed() {
     let seen = rfc7239(
         "10.0.0.1",
         "for=6.6.6.6, for=\"[2001:db8::17]\";proto=https;host=shop.example",
     );
-    let mut headers = HeaderMap::new();
-    announce(&mut headers, &seen, Forwarding::XForwarded);
+    let headers = announced(&seen, Forwarding::XForwarded);
     assert_eq!(headers["x-forwarded-for"], "2001:db8::17, 10.0.0.1");
     assert_eq!(headers["x-forwarded-proto"], "https");
     assert_eq!(headers["x-forwarded-host"], "shop.example");
-    let mut headers = HeaderMap::new();
-    announce(&mut headers, &seen, Forwarding::Forwarded);
+    let headers = announced(&seen, Forwarding::Forwarded);
     assert_eq!(
         headers["forwarded"],
         "for=\"[2001:db8::17]\";proto=https;host=\"shop.example\", for=10.0.0.1"
@@ -277,8 +287,7 @@ proptest! {
         let peer = IpAddr::from([10, last[0], last[1], last[2]]);
         let found = followed(peer, &hops_text(&hops, forwarding), forwarding);
         let found = found.expect("readable");
-        let mut told = HeaderMap::new();
-        announce(&mut told, &found, forwarding);
+        let mut told = announced(&found, forwarding);
         let (uri, us) = (Uri::from_static("/"), connected("10.0.0.9"));
         let next = take(&mut told, &uri, &us, &trusted(), forwarding).expect("readable");
         prop_assert_eq!(next.client, found.client);

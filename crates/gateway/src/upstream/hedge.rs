@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::{Method, Response};
 use tokio::time::Instant;
 use wire::Body;
-use wire::client::ExchangeError;
+use wire::client::{Added, ExchangeError};
 
 use super::balance::Admission;
 use super::send::{Sending, is_gateway_failure};
@@ -28,12 +28,12 @@ impl Upstream {
         &self,
         members: &[Arc<Member>],
         first: &Admission<'_>,
-        parts: &Parts,
+        (parts, added): (&Parts, &dyn Added),
         hedge: Hedge,
         sending: Sending,
     ) -> (Tried, Option<usize>) {
         let begun = self.at(sending.begun);
-        let one = self.exchange(first, parts, Body::empty(), true, sending);
+        let one = self.exchange(first, (parts, added), Body::empty(), true, sending);
         let mut one = pin!(one);
         let waited = match self.patience(hedge) {
             Some(patience) => tokio::time::timeout(patience, &mut one).await.ok(),
@@ -57,7 +57,7 @@ impl Upstream {
         self.measures.hedged.inc();
         let mut copy = parts.clone();
         second.address(&mut copy, sending);
-        let two = pin!(self.exchange(&second, &copy, Body::empty(), true, sending));
+        let two = pin!(self.exchange(&second, (&copy, added), Body::empty(), true, sending));
         let (result, second_won) = match select(one, two).await {
             Either::Left((result, _)) if is_good(&result) => (result, false),
             Either::Left((_, two)) => (two.await, true),

@@ -10,7 +10,7 @@ use kernel::problem::codes;
 use kernel::{Kind, Problem};
 use tokio::time::Instant;
 use wire::Body;
-use wire::client::ExchangeError;
+use wire::client::{Added, Asking, ExchangeError};
 
 use super::balance::Admission;
 use super::hedge::{is_idempotent, may_be_hedged};
@@ -49,6 +49,7 @@ impl Upstream {
     pub(crate) async fn send(
         &self,
         parts: &mut Parts,
+        added: &dyn Added,
         body: Body,
         mut sending: Sending,
     ) -> Result<Response<Body>, Problem> {
@@ -79,10 +80,10 @@ impl Upstream {
             let (result, second) = match hedge {
                 // Boxed: what is not hedged does not carry it around.
                 Some(hedge) => {
-                    Box::pin(self.hedged(&members, &server, parts, hedge, sending)).await
+                    Box::pin(self.hedged(&members, &server, (parts, added), hedge, sending)).await
                 }
                 None => {
-                    let exchange = self.exchange(&server, parts, sent, harmless, sending);
+                    let exchange = self.exchange(&server, (parts, added), sent, harmless, sending);
                     (exchange.await, None)
                 }
             };
@@ -103,7 +104,7 @@ impl Upstream {
     pub(super) async fn exchange(
         &self,
         server: &Admission<'_>,
-        parts: &Parts,
+        (parts, added): (&Parts, &dyn Added),
         body: Body,
         harmless: bool,
         sending: Sending,
@@ -114,9 +115,14 @@ impl Upstream {
         } = sending;
         let attempt = member.attempt(self.at(begun));
         note(|trail| trail.asks(&self.name, &member.url));
-        let left = deadline.saturating_duration_since(begun);
-        let exchange = member.pool().send(parts, body, begun, left, harmless);
-        let result = exchange.await;
+        let asking = Asking {
+            parts,
+            added,
+            begun,
+            limit: deadline.saturating_duration_since(begun),
+            again: harmless,
+        };
+        let result = member.pool().send(asking, body).await;
         let outcome = match &result {
             Ok(response) if is_gateway_failure(response.status()) => Outcome::Failed,
             Ok(_) => Outcome::Answered,

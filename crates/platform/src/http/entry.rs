@@ -125,12 +125,13 @@ impl Arrival {
         let started = Instant::now();
         let trace = trace(http, request.headers());
         let limit = deadline(http, trust, request.headers());
+        let request_id = request_id(request.headers(), trace);
         Self {
             started,
             limit,
-            context: RequestContext::new(trace, Some(started + limit)),
+            context: RequestContext::of_request(trace, started + limit, request_id.clone()),
             uri: request.uri().clone(),
-            request_id: request_id(request.headers(), trace),
+            request_id,
         }
     }
 

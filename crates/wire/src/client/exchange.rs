@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use http::header::{CONTENT_LENGTH, UPGRADE};
-use http::request::Parts;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Method, Response, StatusCode};
 use http_body::Body as _;
 
-use super::{ExchangeError, Pool};
+use super::{Asking, ExchangeError, Pool};
 use crate::body::{Body, Companion, Incoming};
 use crate::http1::write::{self, Persistence};
 use crate::http1::{Decoder, Framing, Malformed, Parsed, ResponseHead, parse_response};
@@ -26,12 +25,11 @@ const INTERIM: usize = 8;
 pub(super) async fn exchange(
     pool: &Pool,
     link: SharedLink,
-    timeout: Duration,
-    parts: &Parts,
+    asking: Asking<'_>,
     body: Body,
 ) -> Result<Response<Body>, ExchangeError> {
-    let upgrade = parts.extensions.get::<Upgrade>();
-    let mut sending = Sending::new(parts, body, upgrade, timeout);
+    let upgrade = asking.parts.extensions.get::<Upgrade>();
+    let mut sending = Sending::new(asking, body, upgrade);
     sending.post_if_whole(&link);
     let limit = pool.0.settings.head_limit;
     let mut interim = 0;
@@ -45,7 +43,7 @@ pub(super) async fn exchange(
             return Poll::Ready(Err(ExchangeError::Slow));
         }
         loop {
-            match ready_head(&mut held, cx, limit, parts) {
+            match ready_head(&mut held, cx, limit, &asking.parts.method) {
                 Poll::Ready(Ok(head))
                     if head.status.is_informational()
                         && head.status != StatusCode::SWITCHING_PROTOCOLS =>
@@ -126,11 +124,11 @@ fn ready_head(
     link: &mut Link,
     cx: &mut Context<'_>,
     limit: usize,
-    parts: &Parts,
+    method: &Method,
 ) -> Poll<Result<ResponseHead, ExchangeError>> {
     loop {
         if !link.buffer.is_empty() {
-            match parse_response(&mut link.buffer, limit, &parts.method)? {
+            match parse_response(&mut link.buffer, limit, method)? {
                 Parsed::Head(head) => return Poll::Ready(Ok(head)),
                 Parsed::Partial => {}
             }
@@ -167,7 +165,8 @@ struct Sending {
 }
 
 impl Sending {
-    fn new(parts: &Parts, body: Body, upgrade: Option<&Upgrade>, timeout: Duration) -> Self {
+    fn new(asking: Asking<'_>, body: Body, upgrade: Option<&Upgrade>) -> Self {
+        let Asking { parts, added, .. } = asking;
         let framing = framing(&parts.headers, &body);
         let mut out = Spare::take();
         let persistence = if upgrade.is_some() {
@@ -177,9 +176,9 @@ impl Sending {
         };
         write::request_head(
             &mut out,
-            &parts.method,
-            &parts.uri,
+            (&parts.method, &parts.uri),
             &parts.headers,
+            added,
             framing,
             persistence,
         );
@@ -202,7 +201,7 @@ impl Sending {
             chunked: framing == Framing::Chunked && !body_over,
             left,
             body_over,
-            timeout,
+            timeout: asking.limit,
             done: false,
         }
     }

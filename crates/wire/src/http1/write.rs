@@ -7,6 +7,7 @@ use http::header::{DATE, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 
 use super::Framing;
+use crate::client::{Added, Fields};
 
 /// What a head says of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,12 +43,12 @@ pub(crate) fn response_head(
     ends(out, headers, framing, persistence);
 }
 
-/// Appends the head of a request; `target` is the path and the query.
+/// Appends the head of a request.
 pub(crate) fn request_head(
     out: &mut Vec<u8>,
-    method: &Method,
-    target: &Uri,
+    (method, target): (&Method, &Uri),
     headers: &HeaderMap,
+    added: &dyn Added,
     framing: Framing,
     persistence: Persistence,
 ) {
@@ -57,6 +58,7 @@ pub(crate) fn request_head(
     out.extend_from_slice(path.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
     fields(out, headers, true);
+    added.write(&mut Fields::new(out));
     let bodiless = framing == Framing::Length(0);
     let usual = matches!(
         *method,

@@ -13,7 +13,7 @@ use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use wire::client::{Connect, ExchangeError, Pool, Settings};
+use wire::client::{Asking, Connect, ExchangeError, Pool, Settings};
 use wire::{Body, Stream, Upgrade, Upgraded};
 
 use crate::stage::{Stage, Unsized};
@@ -53,8 +53,14 @@ async fn within(
     again: bool,
 ) -> Result<Response<Body>, ExchangeError> {
     let (parts, body) = request.into_parts();
-    let now = tokio::time::Instant::now();
-    pool.send(&parts, body, now, limit, again).await
+    let asking = Asking {
+        parts: &parts,
+        added: &(),
+        begun: tokio::time::Instant::now(),
+        limit,
+        again,
+    };
+    pool.send(asking, body).await
 }
 
 async fn text(response: Response<Body>) -> String {
