@@ -18,25 +18,41 @@ impl Added for () {
 
 /// The end of a head, where fields can be added.
 #[derive(Debug)]
-pub struct Fields<'a>(&'a mut Vec<u8>);
+pub struct Fields<'a> {
+    head: &'a mut Vec<u8>,
+    start: usize,
+    count: usize,
+}
 
 impl<'a> Fields<'a> {
     /// Behind `head`, which has no empty line yet.
     pub fn new(head: &'a mut Vec<u8>) -> Self {
-        Self(head)
+        let start = head.len();
+        Self {
+            head,
+            start,
+            count: 0,
+        }
     }
 
-    /// Adds a field, whose value `write` appends. One that would end its line is not sent.
+    /// Adds a field, whose value `write` appends: text without the end of a line.
     pub fn add(&mut self, name: &HeaderName, write: impl FnOnce(&mut Vec<u8>)) {
-        let start = self.0.len();
-        self.0.extend_from_slice(name.as_str().as_bytes());
-        self.0.extend_from_slice(b": ");
-        write(self.0);
-        if memchr::memchr2(b'\r', b'\n', &self.0[start..]).is_some() {
-            self.0.truncate(start);
-            return;
+        self.head.extend_from_slice(name.as_str().as_bytes());
+        self.head.extend_from_slice(b": ");
+        write(self.head);
+        self.head.extend_from_slice(b"\r\n");
+        self.count += 1;
+    }
+}
+
+impl Drop for Fields<'_> {
+    /// If any of them has ended its line, none is sent: it would be the next field, or the body.
+    fn drop(&mut self) {
+        let added = self.head[self.start..].iter();
+        let ends = added.filter(|byte| matches!(byte, b'\r' | b'\n')).count();
+        if ends != 2 * self.count {
+            self.head.truncate(self.start);
         }
-        self.0.extend_from_slice(b"\r\n");
     }
 }
 
@@ -55,13 +71,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_is_added_ends_the_line() {
-        let mut head = b"GET / HTTP/1.1\r\n".to_vec();
-        let mut fields = Fields::new(&mut head);
-        for value in ["1.1 one", "1.1 two\r\nhost: x", "1.1 two\n", "1.1 three"] {
-            fields.add(&VIA, |text| text.extend_from_slice(value.as_bytes()));
+    fn nothing_that_is_added_ends_its_line() {
+        let with = |second: &str| {
+            let mut head = b"GET / HTTP/1.1\r\n".to_vec();
+            let mut fields = Fields::new(&mut head);
+            for value in ["1.1 one", second] {
+                fields.add(&VIA, |text| text.extend_from_slice(value.as_bytes()));
+            }
+            drop(fields);
+            String::from_utf8(head).expect("text")
+        };
+        let both = "GET / HTTP/1.1\r\nvia: 1.1 one\r\nvia: 1.1 two\r\n";
+        assert_eq!(with("1.1 two"), both);
+        for wrong in ["1.1 two\r\nhost: x", "1.1 two\n", "\r"] {
+            assert_eq!(with(wrong), "GET / HTTP/1.1\r\n", "{wrong:?}");
         }
-        let expected = "GET / HTTP/1.1\r\nvia: 1.1 one\r\nvia: 1.1 three\r\n";
-        assert_eq!(String::from_utf8_lossy(&head), expected);
     }
 }

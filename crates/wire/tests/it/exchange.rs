@@ -1,5 +1,6 @@
 //! Exchanges with servers of all kinds, good and bad.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -9,11 +10,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{HeaderName, Method, Request, Response};
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use wire::client::{Asking, Connect, ExchangeError, Pool, Settings};
+use wire::client::{Added, Asking, Connect, ExchangeError, Fields, Pool, Settings};
+use wire::front::Front;
 use wire::{Body, Stream, Upgrade, Upgraded};
 
 use crate::stage::{Stage, Unsized};
@@ -332,6 +334,48 @@ async fn a_connection_can_change_its_protocol() {
     let (pool, _) = self::pool(unasked, Settings::default());
     let response = pool.exchange(get("/"), true).await.expect("an answer");
     assert_eq!(response.status(), 502, "nobody has asked for that");
+}
+
+/// What a proxy says of a request.
+struct Forwarded;
+
+impl Added for Forwarded {
+    fn write(&self, fields: &mut Fields<'_>) {
+        let name = HeaderName::from_static("x-forwarded-for");
+        fields.add(&name, |text| text.extend_from_slice(b"192.0.2.1"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_added_arrives_whatever_is_spoken() {
+    let told = tower::service_fn(async |request: Request<Body>| {
+        let named = request.headers()["x-forwarded-for"].as_bytes().to_vec();
+        Ok::<_, Infallible>(Response::new(Body::full(named)))
+    });
+    let settings = wire::server::Settings::default();
+    let stage = Stage::serving(told, Front::default(), settings).await;
+    for http2 in [false, true] {
+        let settings = Settings {
+            http2,
+            ..Settings::default()
+        };
+        let limit = settings.timeout;
+        let (pool, _) = pool(stage.address, settings);
+        let (parts, body) = Request::get("http://x/")
+            .header("host", "x")
+            .body(Body::empty())
+            .expect("valid")
+            .into_parts();
+        let asking = Asking {
+            parts: &parts,
+            added: &Forwarded,
+            begun: tokio::time::Instant::now(),
+            limit,
+            again: false,
+        };
+        let response = pool.send(asking, body).await.expect("an answer");
+        assert_eq!(text(response).await, "192.0.2.1", "HTTP/2: {http2}");
+    }
 }
 
 #[tokio::test]
