@@ -4,6 +4,7 @@
 //! what nobody who imports the document would do is [told](Exported::left_out), never quietly lost.
 
 mod operation;
+mod own;
 mod path;
 mod security;
 #[cfg(test)]

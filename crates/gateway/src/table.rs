@@ -16,16 +16,16 @@
 mod access_log;
 mod at_once;
 mod check;
+mod compose;
 mod files;
 mod identity;
 mod purge;
+mod read;
 mod sending;
 mod units;
+mod upstream;
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::ops::Range;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -34,12 +34,15 @@ use toml::Spanned;
 pub(crate) use self::access_log::AccessLog;
 pub(crate) use self::at_once::AtOnce;
 pub(crate) use self::check::{all_conditions, server, target};
+pub(crate) use self::compose::{Compose, Part};
 pub(crate) use self::files::Files;
 pub(crate) use self::identity::{Auth, Away, Forwarded, Introspection, Issuer, Keys, Named};
 pub(crate) use self::purge::PurgeOn;
-pub(crate) use self::sending::{After, Concurrency, Hedge, PerServer};
-use self::units::Percent;
+use self::read::Finding;
+pub use self::read::{Source, TableError, TableErrors};
+pub(crate) use self::sending::{After, Hedge, PerServer};
 pub(crate) use self::units::Size;
+pub(crate) use self::upstream::{Ejection, Health, Upstream};
 use crate::cache::CacheSettings;
 use crate::limit::LimitSettings;
 use crate::transform::{RequestSettings, ResponseSettings};
@@ -157,293 +160,10 @@ pub(crate) struct Redirect {
     pub(crate) status: u16,
 }
 
-/// `[[gateway.compose]]`: an answer to `GET`, put together from several.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Compose {
-    /// In metrics, logs and `explain`.
-    pub(crate) name: String,
-    /// As for a route.
-    pub(crate) path: String,
-    /// As for a route.
-    #[serde(default)]
-    pub(crate) hosts: Vec<String>,
-    /// How long all of it may take; at most `http.deadline`.
-    #[serde(default, deserialize_with = "units::duration")]
-    pub(crate) deadline: Option<Duration>,
-    /// By their names in the answer.
-    #[serde(rename = "part")]
-    pub(crate) parts: BTreeMap<String, Part>,
-}
-
-/// `[gateway.compose.part.NAME]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Part {
-    /// A target of this gateway: with captures of the path, `{query}`, and what other parts have
-    /// found, such as `{cart.lines.0.product_id}`: then it comes after them.
-    pub(crate) get: String,
-    /// Whether there is no answer without it.
-    #[serde(default)]
-    pub(crate) required: bool,
-    /// How long it may take.
-    #[serde(default = "one_second", deserialize_with = "units::some_duration")]
-    pub(crate) deadline: Duration,
-    /// JSON that takes its place when it is missing.
-    #[serde(default = "null")]
-    pub(crate) fallback: String,
-    /// For how long a document is as good as new; only of parts that are the same for everybody.
-    #[serde(default, deserialize_with = "units::duration")]
-    pub(crate) cache: Option<Duration>,
-    /// Fields of the request that it gets.
-    #[serde(default = "told")]
-    pub(crate) pass: Vec<String>,
-    /// The longest document.
-    #[serde(default)]
-    pub(crate) limit: Size,
-}
-
-/// `[gateway.upstream.NAME]`: servers that are all alike.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Upstream {
-    /// Their URLs.
-    #[serde(default)]
-    pub(crate) servers: Vec<String>,
-    /// A URL whose name is looked up again and again: each address is a server.
-    #[serde(default)]
-    pub(crate) dns: Option<String>,
-    /// A file with one URL on each line, read again when it changes.
-    #[serde(default)]
-    pub(crate) file: Option<PathBuf>,
-    /// How often `dns` and `file` are looked at.
-    #[serde(default = "ten_seconds", deserialize_with = "units::some_duration")]
-    pub(crate) refresh: Duration,
-    /// Whether they speak HTTP/2 without having agreed on it (gRPC over plain TCP).
-    #[serde(default)]
-    pub(crate) http2: bool,
-    /// How long opening a connection may take.
-    #[serde(default = "one_second", deserialize_with = "units::some_duration")]
-    pub(crate) connect_timeout: Duration,
-    /// How long a connection is kept that nobody uses; less than the servers keep it.
-    #[serde(default = "fifty_seconds", deserialize_with = "units::some_duration")]
-    pub(crate) idle_timeout: Duration,
-    /// Connections that each worker keeps to each server while nobody uses them.
-    #[serde(default = "idle")]
-    pub(crate) idle: usize,
-    /// Requests that may be on their way at once; more are refused with 503.
-    #[serde(default, deserialize_with = "sending::concurrency")]
-    pub(crate) concurrency: Concurrency,
-    /// Asks each server how it is.
-    #[serde(default)]
-    pub(crate) health: Option<Health>,
-    /// Leaves out servers that fail.
-    #[serde(default)]
-    pub(crate) ejection: Ejection,
-    /// How many requests may be sent again, in per cent of all.
-    #[serde(default)]
-    pub(crate) retry_budget: Percent,
-    /// A server that is new, or back, gets its full share only after this time.
-    #[serde(default, deserialize_with = "units::some_duration")]
-    pub(crate) slow_start: Duration,
-}
-
-/// As an empty table says it.
-impl Default for Upstream {
-    fn default() -> Self {
-        toml::from_str("").expect("every key has a default")
-    }
-}
-
-/// Active health checks.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Health {
-    /// What is asked for; 2xx is well.
-    pub(crate) path: String,
-    /// How often.
-    #[serde(default = "two_seconds", deserialize_with = "units::some_duration")]
-    pub(crate) interval: Duration,
-    /// How long an answer may take.
-    #[serde(default = "one_second", deserialize_with = "units::some_duration")]
-    pub(crate) timeout: Duration,
-    /// Good answers in a row that bring a server back.
-    #[serde(default = "two")]
-    pub(crate) healthy: u32,
-    /// Bad ones that take it out.
-    #[serde(default = "three")]
-    pub(crate) unhealthy: u32,
-}
-
-/// Outlier ejection, a circuit breaker for each server.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Ejection {
-    /// Failures in a row (no connection, no answer, 502, 503, 504) that eject a server; 0 for never.
-    pub(crate) failures: u32,
-    /// For how long at first; each further time twice as long, up to 5 minutes. The first request
-    /// after that decides whether it is back.
-    #[serde(rename = "for", deserialize_with = "units::some_duration")]
-    pub(crate) duration: Duration,
-}
-
-impl Default for Ejection {
-    fn default() -> Self {
-        Self {
-            failures: 5,
-            duration: Duration::from_secs(5),
-        }
-    }
-}
-
-fn null() -> String {
-    String::from("null")
-}
-fn told() -> Vec<String> {
-    vec![
-        String::from("authorization"),
-        String::from("accept-language"),
-    ]
-}
 const fn one() -> u8 {
     1
 }
-const fn two() -> u32 {
-    2
-}
-const fn three() -> u32 {
-    3
-}
+
 const fn permanent() -> u16 {
     308
-}
-const fn idle() -> usize {
-    128
-}
-const fn one_second() -> Duration {
-    Duration::from_secs(1)
-}
-const fn two_seconds() -> Duration {
-    Duration::from_secs(2)
-}
-const fn ten_seconds() -> Duration {
-    Duration::from_secs(10)
-}
-const fn fifty_seconds() -> Duration {
-    Duration::from_secs(50)
-}
-
-/// Where a table comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// A file, read again when it changes.
-    File(PathBuf),
-    /// That of the demo shop, part of the program.
-    Demo,
-}
-
-impl Source {
-    /// What `gateway.routes` says: a file, or `demo:`.
-    pub fn new(text: &str) -> Self {
-        match text {
-            "demo:" => Self::Demo,
-            file => Self::File(file.into()),
-        }
-    }
-}
-
-/// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableError {
-    /// The line that it is about.
-    pub line: Option<usize>,
-    /// What is wrong, and what would be right.
-    pub problem: String,
-}
-
-/// Everything that is wrong with a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableErrors {
-    /// Which file.
-    pub file: PathBuf,
-    /// In the order of their lines.
-    pub errors: Vec<TableError>,
-}
-
-impl fmt::Display for TableErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, TableError { line, problem }) in self.errors.iter().enumerate() {
-            if number > 0 {
-                f.write_str("\n")?;
-            }
-            write!(f, "{}", self.file.display())?;
-            if let Some(line) = line {
-                write!(f, ":{line}")?;
-            }
-            write!(f, ": {problem}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for TableErrors {}
-
-/// What is wrong, and where in the text.
-type Finding = (Option<Range<usize>>, String);
-
-impl Table {
-    /// Reads and checks a table; `files` are those that it was made of.
-    pub(crate) fn read(source: &Source, files: &mut Files) -> Result<Self, TableErrors> {
-        let file = match source {
-            Source::File(file) => file,
-            Source::Demo => {
-                let text = include_str!("../../../data/demo-routes.toml");
-                return Self::parse(text, Path::new("data/demo-routes.toml"), files);
-            }
-        };
-        match files.read(file) {
-            Ok(text) => Self::parse(&text, file, files),
-            Err(error) => Err(TableErrors {
-                file: file.to_owned(),
-                errors: vec![TableError {
-                    line: None,
-                    problem: format!("the table of routes cannot be read: {error}"),
-                }],
-            }),
-        }
-    }
-
-    /// Reads and checks a text; `file` is for the errors, and the files that it names are beside it.
-    pub(crate) fn parse(text: &str, file: &Path, files: &mut Files) -> Result<Self, TableErrors> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct File {
-            #[serde(default)]
-            gateway: Table,
-        }
-        let findings: Vec<Finding> = match toml::from_str::<File>(text) {
-            Ok(File { mut gateway }) => {
-                let mut findings = check::findings(&gateway);
-                let folder = file.parent().unwrap_or(Path::new(""));
-                findings.extend(Validations::read(&mut gateway, folder, files));
-                if findings.is_empty() {
-                    return Ok(gateway);
-                }
-                findings
-            }
-            Err(error) => vec![(error.span(), error.message().to_owned())],
-        };
-        let line =
-            |span: Range<usize>| text[..span.start.min(text.len())].matches('\n').count() + 1;
-        let errors = findings.into_iter().map(|(span, problem)| TableError {
-            line: span.map(line),
-            problem,
-        });
-        let mut errors: Vec<TableError> = errors.collect();
-        errors.sort_by_key(|error| error.line);
-        Err(TableErrors {
-            file: file.to_owned(),
-            errors,
-        })
-    }
 }

@@ -57,6 +57,15 @@ headers = { x-beta = "yes" }
 upstream = "canary"
 
 [[gateway.route]]
+name = "only-v2"
+path = "/v2/things"
+methods = ["POST"]
+upstream = "canary"
+body_limit = "1KiB"
+[gateway.route.response]
+headers = { remove = ["server"] }
+
+[[gateway.route]]
 name = "shared"
 path = "/shared"
 methods = ["GET", "PURGE"]
@@ -79,11 +88,10 @@ get = "/reviews/top"
 
 fn exported(text: &str, vendor: Vendor) -> Exported {
     let folder = tempfile::tempdir().expect("a folder");
-    let keys = folder.path().join("partners.keys");
-    std::fs::write(&keys, "").expect("a file of keys");
-    let text = text.replace("partners.keys", &keys.display().to_string());
-    let table =
-        Table::parse(&text, Path::new("routes.toml"), &mut Files::default()).expect("a table");
+    // It is beside the table, wherever the program runs.
+    std::fs::write(folder.path().join("partners.keys"), "").expect("a file of keys");
+    let file = folder.path().join("routes.toml");
+    let table = Table::parse(text, &file, &mut Files::default()).expect("a table");
     document(&table, vendor)
 }
 
@@ -157,6 +165,8 @@ fn what_a_document_cannot_say_is_told() {
     // Two routes that differ in headers only: the document has the one without.
     tells(&plain, "beta", "other hosts or headers");
     tells(&plain, "shared", "shares");
+    tells(&plain, "only-v2", "`response`");
+    tells(&plain, "only-v2", "`body_limit`");
     tells(&plain, "shared", "PURGE");
     assert!(
         plain

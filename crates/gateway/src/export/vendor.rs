@@ -185,6 +185,11 @@ pub(super) fn ignored(vendor: Vendor, route: &Route, shape: &Shape, table: &Tabl
         shape.greedy.is_some() && vendor != Vendor::Aws,
         "the wildcard (a parameter is one segment)",
     );
+    add(route.request.is_some(), "`request` (changes)");
+    add(route.response.is_some(), "`response` (changes)");
+    add(route.body_limit.is_some(), "`body_limit`");
+    add(route.concurrency.is_some(), "`concurrency`");
+    add(route.hedge.is_some(), "`hedge`");
     if vendor == Vendor::Plain {
         return ignored;
     }

@@ -1,6 +1,7 @@
 //! What a table must be beyond its form.
 
 mod compose;
+mod conditions;
 mod hedge;
 mod identity;
 mod validate;
@@ -12,10 +13,11 @@ use std::time::Duration;
 use http::{HeaderName, Method, Uri};
 use platform::metrics::Metrics;
 
+pub(crate) use self::conditions::all_conditions;
 use super::{Finding, Route, Table, Upstream};
 use crate::cache::StoreSettings;
 use crate::limit::Rules;
-use crate::router::{Conditions, Router, Template};
+use crate::router::Template;
 use crate::template::Text;
 use crate::transform::TransformFilter;
 
@@ -61,7 +63,7 @@ pub(super) fn findings(table: &Table) -> Vec<Finding> {
         purge.get_ref().problems(&mut wrong);
     }
     findings.extend(identity::findings(table));
-    findings.extend(paths(table));
+    findings.extend(conditions::paths(table));
     findings
 }
 
@@ -261,54 +263,4 @@ pub(crate) fn target(url: &str) -> Result<(String, Uri), String> {
     server(&base)?;
     let path = uri.path_and_query().cloned().ok_or_else(wrong)?;
     Ok((base, Uri::from(path)))
-}
-
-/// Whether all paths can stand beside each other.
-fn paths(table: &Table) -> Vec<Finding> {
-    let conditions = all_conditions(table);
-    let spans = table.routes.iter().map(toml::Spanned::span);
-    let spans: Vec<Range<usize>> = spans
-        .chain(table.composes.iter().map(toml::Spanned::span))
-        .collect();
-    let span = |at: usize| spans.get(at).cloned();
-    match Router::new(conditions) {
-        Ok(_) => Vec::new(),
-        Err(wrong) => {
-            let findings = wrong
-                .into_iter()
-                .map(|(at, bad)| (span(at), bad.to_string()));
-            findings.collect()
-        }
-    }
-}
-
-/// The conditions of all routes, then those of what is put together, in the order of the file.
-pub(crate) fn all_conditions(table: &Table) -> Vec<Conditions> {
-    let routes = table.routes.iter().map(|route| conditions(route.get_ref()));
-    let composes = table.composes.iter().map(toml::Spanned::get_ref);
-    let composes = composes.map(|compose| Conditions {
-        hosts: compose.hosts.clone(),
-        path: compose.path.clone(),
-        methods: vec![Method::GET],
-        headers: Vec::new(),
-    });
-    routes.chain(composes).collect()
-}
-
-/// The conditions of a route, without those that are wrong.
-fn conditions(route: &Route) -> Conditions {
-    let methods = route
-        .methods
-        .iter()
-        .filter_map(|method| method.parse().ok());
-    let headers = route.headers.iter().filter_map(|(name, value)| {
-        let wanted = (value != "*").then(|| value.clone());
-        Some((name.parse().ok()?, wanted))
-    });
-    Conditions {
-        hosts: route.hosts.clone(),
-        path: route.path.clone(),
-        methods: methods.collect(),
-        headers: headers.collect(),
-    }
 }

@@ -38,7 +38,8 @@ pub(crate) struct Sending {
 impl Admission<'_> {
     /// Addresses a request to the server.
     pub(super) fn address(&self, parts: &mut Parts, sending: Sending) {
-        if !sending.keep_host {
+        // HTTP/1.0 knows of none, and no server could do without.
+        if !sending.keep_host || !parts.headers.contains_key(HOST) {
             parts.headers.insert(HOST, self.member.host.clone());
         }
     }

@@ -63,6 +63,33 @@ impl Line {
 }
 
 #[tokio::test]
+async fn a_server_hears_a_host_though_the_client_names_none() {
+    let played = Played::open().await;
+    let address = played.0.local_addr().expect("bound");
+    let bridge = Bridge::open(&format!(
+        r#"
+        [gateway.upstream.played]
+        servers = ["http://{address}"]
+        [[gateway.route]]
+        name = "played"
+        path = "/{{*rest}}"
+        upstream = "played"
+        keep_host = true
+        "#
+    ))
+    .await;
+    for (client, heard) in [
+        ("HTTP/1.0\r\n\r\n", address.to_string()),
+        ("HTTP/1.1\r\nhost: shop\r\n\r\n", String::from("shop")),
+    ] {
+        let mut line = Line::to(&bridge).await;
+        line.say(&format!("GET /a {client}")).await;
+        let head = played.connection().await.hear("\r\n\r\n").await;
+        assert!(head.contains(&format!("\r\nhost: {heard}\r\n")), "{head}");
+    }
+}
+
+#[tokio::test]
 async fn a_websocket_goes_through() {
     let played = Played::open().await;
     let bridge = played.bridge().await;

@@ -12,6 +12,7 @@ mod doctor;
 mod document;
 mod encrypted;
 mod events;
+mod gateway_commands;
 mod limits;
 mod maintenance;
 mod program;

@@ -1,0 +1,82 @@
+//! `rialto gateway`: what its commands say of a table, on which channel, and how they exit.
+
+use serde_json::Value;
+
+use crate::program::run;
+
+const TABLE: &str = r#"
+[gateway.upstream.reviews]
+servers = ["http://10.0.0.1:8000"]
+
+[[gateway.route]]
+name = "reviews"
+path = "/reviews/{id}"
+methods = ["GET"]
+upstream = "reviews"
+rewrite = "/v2/{id}"
+[gateway.route.response]
+headers = { remove = ["server"] }
+"#;
+
+fn folder(table: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("routes.toml"), table).expect("a table");
+    folder
+}
+
+#[test]
+fn a_table_is_checked() {
+    let fine = folder(TABLE);
+    let checked = run(fine.path(), &["gateway", "check", "routes.toml"]).exits(0);
+    assert!(
+        checked.out.contains("1 routes, 1 upstreams"),
+        "{checked:#?}"
+    );
+
+    let wrong = folder(&TABLE.replace("upstream = \"reviews\"", "upstream = \"review\""));
+    let checked = run(wrong.path(), &["gateway", "check", "routes.toml"]).exits(2);
+    assert!(
+        checked.err.contains("routes.toml:5: ")
+            && checked.err.contains("there is no upstream `review`"),
+        "{checked:#?}"
+    );
+
+    run(fine.path(), &["gateway", "check"]).exits(2);
+}
+
+#[test]
+fn a_request_is_explained() {
+    let folder = folder(TABLE);
+    let request = [
+        "gateway",
+        "explain",
+        "GET",
+        "/reviews/7?x=1",
+        "--routes",
+        "routes.toml",
+    ];
+    let explained = run(folder.path(), &request).exits(0);
+    for said in ["reviews", "/v2/7", "10.0.0.1:8000"] {
+        assert!(explained.out.contains(said), "{said}: {explained:#?}");
+    }
+}
+
+#[test]
+fn a_document_goes_out_and_what_it_cannot_say_goes_beside_it() {
+    let folder = folder(TABLE);
+    for vendor in ["plain", "kong", "apigee", "aws", "azure"] {
+        let export = ["gateway", "export", "routes.toml", "--for", vendor];
+        let exported = run(folder.path(), &export).exits(0);
+        let document: Value = serde_json::from_str(&exported.out).expect("JSON and nothing else");
+        let operation = &document["paths"]["/reviews/{id}"]["get"];
+        assert_eq!(operation["x-rialto-route"], "reviews", "{vendor}");
+        assert!(
+            exported.err.contains("not said: route `reviews`"),
+            "{exported:#?}"
+        );
+        assert!(
+            exported.err.contains("`response` (changes)"),
+            "{exported:#?}"
+        );
+    }
+}
