@@ -216,6 +216,13 @@ pub(crate) fn announce(fields: &mut Fields<'_>, origin: &Origin, forwarding: For
     }
 }
 
+/// Removes what [`announce`] says, where somebody may have said it since [`take`].
+pub(crate) fn unsay(headers: &mut HeaderMap) {
+    for name in [FOR, PROTO, ORIGINAL_HOST, FORWARDED] {
+        headers.remove(name);
+    }
+}
+
 /// Every request has an address in its text: that of IPv4 is not worth a formatter.
 fn push_address(text: &mut Vec<u8>, address: IpAddr) {
     match address {

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use wire::Body;
 use wire::client::{Added, Fields};
 
-use crate::client_address::{Forwarding, Origin, announce};
+use crate::client_address::{Forwarding, Origin, announce, unsay};
 use crate::rewrite::Rewrite;
 use crate::snapshot::Surroundings;
 use crate::upstream::{Sending, Upstream};
@@ -30,6 +30,8 @@ pub(crate) struct Forward {
     /// The path that the upstream sees.
     rewrite: Option<Rewrite>,
     keep_host: bool,
+    /// Whether the route may have added fields to the request.
+    changes: bool,
     forwarding: Forwarding,
     deadline: Duration,
     retries: u8,
@@ -56,6 +58,7 @@ impl Forward {
             targets,
             rewrite,
             keep_host: route.keep_host,
+            changes: route.request.is_some(),
             forwarding: around.forwarding,
             deadline: route.deadline.unwrap_or(around.longest).min(around.longest),
             retries: route.retries,
@@ -149,7 +152,10 @@ impl Forward {
         if let Some(host) = host.filter(|_| self.keep_host) {
             headers.insert(HOST, host.clone());
         }
-        // What is told must not be there before.
+        // What is told must not be there before: a server may believe the first of two.
+        if self.changes && told.origin.is_some() {
+            unsay(headers);
+        }
         if let Some(context) = &told.context {
             headers.remove(TRACEPARENT);
             if context.request_id.is_some() {

@@ -13,6 +13,7 @@
 //! to wait and what to do then. Outside of workers owners write what they have posted themselves.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
@@ -27,12 +28,12 @@ use crate::spare::Spare;
 const AT_ONCE: usize = 64;
 
 thread_local! {
-    static POST: RefCell<Post> = const { RefCell::new(Post { posted: Vec::new(), writer: None }) };
+    static POST: RefCell<Post> = const { RefCell::new(Post::new()) };
 }
 
 /// What this thread has to write.
 struct Post {
-    posted: Vec<SharedLink>,
+    posted: VecDeque<SharedLink>,
     /// Who writes it, if anybody does.
     writer: Option<Waker>,
 }
@@ -105,6 +106,13 @@ pub(crate) fn poll(link: &SharedLink, cx: &mut Context<'_>) -> Poll<io::Result<(
 }
 
 impl Post {
+    const fn new() -> Self {
+        Self {
+            posted: VecDeque::new(),
+            writer: None,
+        }
+    }
+
     /// Takes a connection whose message is to be written, if there is somebody who does.
     fn take(&mut self, link: &SharedLink) -> bool {
         let Some(writer) = &self.writer else {
@@ -113,7 +121,7 @@ impl Post {
         if self.posted.is_empty() {
             writer.wake_by_ref();
         }
-        self.posted.push(link.clone());
+        self.posted.push_back(link.clone());
         true
     }
 }
@@ -142,6 +150,14 @@ impl Link {
         Poll::Ready(Ok(()))
     }
 
+    /// Leaves the message to its owner.
+    fn give_back(&mut self) {
+        let stage = std::mem::replace(&mut self.outbox.stage, Stage::Due);
+        if let Stage::Posted { owner, .. } = stage {
+            owner.wake();
+        }
+    }
+
     /// Writes the message in place of its owner, who is woken if there is something left to do.
     fn deliver(&mut self) {
         let stage = std::mem::replace(&mut self.outbox.stage, Stage::Due);
@@ -167,28 +183,31 @@ pub async fn deliver() {
         RuntimeFlavor::CurrentThread,
         "what is posted stays on its thread"
     );
-    let _reset = Reset;
-    let mut batch: Vec<SharedLink> = Vec::new();
+    let _closing = Closing;
     std::future::poll_fn(|cx| {
         POST.with_borrow_mut(|post| {
             post.writer.get_or_insert_with(|| cx.waker().clone());
-            let count = post.posted.len().min(AT_ONCE);
-            batch.extend(post.posted.drain(..count));
-            if !post.posted.is_empty() {
-                cx.waker().wake_by_ref();
-            }
         });
-        batch.drain(..).for_each(|link| link.lock().deliver());
+        for _ in 0..AT_ONCE {
+            let Some(link) = POST.with_borrow_mut(|post| post.posted.pop_front()) else {
+                return Poll::Pending;
+            };
+            link.lock().deliver();
+        }
+        cx.waker().wake_by_ref();
         Poll::<()>::Pending
     })
     .await;
 }
 
-/// Nobody writes any more.
-struct Reset;
+/// Nobody writes any more: what is posted is its owners' again.
+struct Closing;
 
-impl Drop for Reset {
+impl Drop for Closing {
     fn drop(&mut self) {
-        POST.with_borrow_mut(|post| post.writer = None);
+        let posted = POST.with_borrow_mut(|post| std::mem::replace(post, Post::new()).posted);
+        for link in posted {
+            link.lock().give_back();
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::ops::{Deref, DerefMut};
 const LARGEST: usize = 16 << 10;
 /// Bytes of a new buffer: a head and a small body.
 const USUAL: usize = 2 << 10;
-/// Buffers that a thread keeps: about as many as wait for their [turn](crate::turn) at once.
+/// Buffers that a thread keeps: about as many as are [posted](crate::post) at once.
 const KEPT: usize = 64;
 
 thread_local! {
@@ -32,7 +32,9 @@ impl Drop for Spare {
         if (1..=LARGEST).contains(&self.0.capacity()) {
             self.0.clear();
             let buffer = std::mem::take(&mut self.0);
-            SPARE.with_borrow_mut(|kept| {
+            // A thread that ends keeps nothing.
+            let _ = SPARE.try_with(|kept| {
+                let mut kept = kept.borrow_mut();
                 if kept.len() < KEPT {
                     kept.push(buffer);
                 }

@@ -143,7 +143,7 @@ async fn work(
     }
     connections.close();
     connections.wait().await;
-    // Each has waited until what it had posted was written.
+    // Each connection has waited until what it had posted was written.
     writing.abort();
 }
 

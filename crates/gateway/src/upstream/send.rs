@@ -38,8 +38,7 @@ pub(crate) struct Sending {
 impl Admission<'_> {
     /// Addresses a request to the server.
     pub(super) fn address(&self, parts: &mut Parts, sending: Sending) {
-        // HTTP/1.0 knows of none, and no server could do without.
-        if !sending.keep_host || !parts.headers.contains_key(HOST) {
+        if !sending.keep_host {
             parts.headers.insert(HOST, self.member.host.clone());
         }
     }
@@ -57,6 +56,8 @@ impl Upstream {
         let _place = self.enter()?;
         self.budget.earn();
         let harmless = is_harmless(parts);
+        // HTTP/1.0 knows of no host, and no server could do without.
+        sending.keep_host = sending.keep_host && parts.headers.contains_key(HOST);
         let members = self.members.load_full();
         let mut body = Some(body);
         let mut tried: Vec<usize> = Vec::new();

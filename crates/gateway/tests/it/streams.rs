@@ -16,7 +16,12 @@ impl Played {
     }
 
     async fn bridge(&self) -> Bridge {
-        let address = self.0.local_addr().expect("bound");
+        self.bridge_with("").await
+    }
+
+    /// With `more` keys of its route.
+    async fn bridge_with(&self, more: &str) -> Bridge {
+        let address = self.address();
         Bridge::open(&format!(
             r#"
             [gateway.upstream.played]
@@ -25,9 +30,14 @@ impl Played {
             name = "played"
             path = "/played/{{*rest}}"
             upstream = "played"
+            {more}
             "#
         ))
         .await
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.0.local_addr().expect("bound")
     }
 
     async fn connection(&self) -> Line {
@@ -65,28 +75,42 @@ impl Line {
 #[tokio::test]
 async fn a_server_hears_a_host_though_the_client_names_none() {
     let played = Played::open().await;
-    let address = played.0.local_addr().expect("bound");
-    let bridge = Bridge::open(&format!(
-        r#"
-        [gateway.upstream.played]
-        servers = ["http://{address}"]
-        [[gateway.route]]
-        name = "played"
-        path = "/{{*rest}}"
-        upstream = "played"
-        keep_host = true
-        "#
-    ))
-    .await;
+    let bridge = played.bridge_with("keep_host = true").await;
     for (client, heard) in [
-        ("HTTP/1.0\r\n\r\n", address.to_string()),
+        ("HTTP/1.0\r\n\r\n", played.address().to_string()),
         ("HTTP/1.1\r\nhost: shop\r\n\r\n", String::from("shop")),
     ] {
         let mut line = Line::to(&bridge).await;
-        line.say(&format!("GET /a {client}")).await;
+        line.say(&format!("GET /played/a {client}")).await;
         let head = played.connection().await.hear("\r\n\r\n").await;
         assert!(head.contains(&format!("\r\nhost: {heard}\r\n")), "{head}");
     }
+}
+
+#[tokio::test]
+async fn nothing_that_a_route_sets_speaks_for_the_gateway() {
+    let played = Played::open().await;
+    let changes = r#"
+        [gateway.route.request]
+        headers = { rename = { x-client = "x-forwarded-for" }, set = { x-forwarded-host = "x", traceparent = "x", x-request-id = "x" } }
+    "#;
+    let bridge = played.bridge_with(changes).await;
+    let mut line = Line::to(&bridge).await;
+    line.say("GET /played/a HTTP/1.1\r\nhost: shop\r\nx-client: 10.0.0.1\r\n\r\n")
+        .await;
+    let head = played.connection().await.hear("\r\n\r\n").await;
+    let said = |name: &str| head.matches(&format!("\r\n{name}: ")).count();
+    for name in [
+        "x-forwarded-for",
+        "x-forwarded-proto",
+        "x-forwarded-host",
+        "traceparent",
+        "x-request-id",
+    ] {
+        assert_eq!(said(name), 1, "{name}: {head}");
+    }
+    assert!(head.contains("x-forwarded-for: 127.0.0.1\r\n"), "{head}");
+    assert!(head.contains("x-forwarded-host: shop\r\n"), "{head}");
 }
 
 #[tokio::test]

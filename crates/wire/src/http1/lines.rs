@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{FIELDS, Malformed, Noted};
@@ -123,6 +123,14 @@ fn trimmed(bytes: &[u8], mut value: Range<usize>) -> Range<usize> {
         value.end -= 1;
     }
     value
+}
+
+/// Some peers end a body with a line of its own: empty lines before a head are passed over (RFC 9112,
+/// section 2.2).
+pub(super) fn skip_empty_lines(buffer: &mut Bytes) {
+    while buffer.starts_with(b"\r\n") {
+        buffer.advance(2);
+    }
 }
 
 /// Whether there is no control character in it but tabs.

@@ -7,7 +7,7 @@ use http::header::{CONNECTION, EXPECT, HOST, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
-use super::lines::Lines;
+use super::lines::{Lines, skip_empty_lines};
 use super::{Framing, Malformed, Noted, Parsed, framing, lists};
 
 /// Fields that a proxy adds: where the client is, how and what it has asked for, a trace, an id; and
@@ -37,10 +37,7 @@ pub struct RequestHead {
 
 /// Parses the head at the start of `buffer`, which is at most `limit` bytes long, and takes it out.
 pub fn parse_request(buffer: &mut Bytes, limit: usize) -> Result<Parsed<RequestHead>, Malformed> {
-    // Empty lines before a request are passed over (RFC 9112, section 2.2).
-    while buffer.starts_with(b"\r\n") {
-        buffer.advance(2);
-    }
+    skip_empty_lines(buffer);
     let mut lines = Lines::new();
     lines.find(buffer)?;
     // Also of what is no head yet: who speaks another protocol hears so at once.

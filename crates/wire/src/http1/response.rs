@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, Method, StatusCode};
 
-use super::lines::{Lines, is_text};
+use super::lines::{Lines, is_text, skip_empty_lines};
 use super::request::{is_modern, partial};
 use super::{Framing, Malformed, Noted, Parsed, framing};
 
@@ -30,6 +30,7 @@ pub fn parse_response(
     limit: usize,
     method: &Method,
 ) -> Result<Parsed<ResponseHead>, Malformed> {
+    skip_empty_lines(buffer);
     let mut lines = Lines::new();
     lines.find(buffer)?;
     let first = lines.first().map(|line| status_line(&buffer[line]));

@@ -121,6 +121,17 @@ async fn connections_are_used_again() {
 }
 
 #[tokio::test]
+async fn a_line_too_many_before_an_answer_is_passed_over() {
+    let server = scripted(vec![vec![
+        "\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
+    ]])
+    .await;
+    let (pool, _) = pool(server, Settings::default());
+    let response = pool.exchange(get("/"), false).await.expect("an answer");
+    assert_eq!(text(response).await, "ok");
+}
+
+#[tokio::test]
 async fn bodies_are_passed_on_as_they_come() {
     let stage = Stage::open().await;
     let (pool, _) = pool(stage.address, Settings::default());

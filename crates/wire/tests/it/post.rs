@@ -120,10 +120,20 @@ async fn all_that_are_ready_are_handled_before_anything_is_written() {
 /// A connection with room for 16 bytes, whose requests are answered with 64.
 fn narrow(settings: Settings) -> (DuplexStream, JoinHandle<()>) {
     tokio::spawn(post::deliver());
-    let (client, served) = tokio::io::duplex(16);
-    let answers = tower::service_fn(async |request: Request<Body>| {
+    answered(16, settings, || ())
+}
+
+/// A connection with so much room. For each request something is done `first`.
+fn answered(
+    room: usize,
+    settings: Settings,
+    first: impl Fn() + Clone + Send + 'static,
+) -> (DuplexStream, JoinHandle<()>) {
+    let (client, served) = tokio::io::duplex(room);
+    let answers = tower::service_fn(move |request: Request<Body>| {
+        first();
         let text = request.uri().path().repeat(32);
-        Ok::<_, Infallible>(Response::new(Body::full(text)))
+        std::future::ready(Ok::<_, Infallible>(Response::new(Body::full(text))))
     });
     let connection = Connection {
         peer: ([127, 0, 0, 1], 1).into(),
@@ -176,4 +186,22 @@ async fn who_makes_no_room_is_left() {
     client.write_all(head).await.expect("writes");
     serving.await.expect("no panic");
     assert_eq!(began.elapsed().as_secs(), 7);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn what_is_posted_when_nobody_delivers_any_more_is_written_all_the_same() {
+    let delivering = tokio::spawn(post::deliver());
+    tokio::task::yield_now().await;
+    let abort = delivering.abort_handle();
+    let (mut client, serving) = answered(4096, Settings::default(), move || abort.abort());
+    let head = b"GET /a HTTP/1.1\r\nhost: x\r\n\r\n";
+    client.write_all(head).await.expect("writes");
+    client.shutdown().await.expect("shuts down");
+    let mut heard = String::new();
+    let reading = client.read_to_string(&mut heard);
+    let patience = Duration::from_secs(10);
+    let read = tokio::time::timeout(patience, reading).await;
+    read.expect("in time").expect("an answer");
+    assert!(heard.ends_with(&"/a".repeat(32)), "{heard}");
+    serving.await.expect("no panic");
 }
