@@ -133,6 +133,14 @@ impl CacheSettings {
                 ));
             }
         }
+        // Names of both are tokens (RFC 9110, section 5.1; RFC 6265, section 4.1.1).
+        for name in &self.key_cookies {
+            if name.parse::<HeaderName>().is_err() {
+                faults.push(format!(
+                    "key_cookies: `{name}` is not the name of a cookie; write it as in `currency`"
+                ));
+            }
+        }
         if self.variants == 0 {
             faults.push(String::from(
                 "variants is 0, so that nothing could be stored; set 1 or more",
@@ -190,11 +198,12 @@ mod tests {
             query_only: vec!["a".into()],
             query_except: vec!["b".into()],
             key_headers: vec!["no name".into()],
+            key_cookies: vec!["=lang".into()],
             variants: 0,
             body_limit: usize::MAX,
             ..CacheSettings::default()
         };
-        assert_eq!(settings.faults(&StoreSettings::default()).len(), 4);
+        assert_eq!(settings.faults(&StoreSettings::default()).len(), 5);
     }
 
     /// The page shows every key, with its default where it says so.
