@@ -134,27 +134,6 @@ impl Link {
         }
     }
 
-    /// Writes some of `slices`; how much.
-    pub(crate) fn poll_write_some(
-        &mut self,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let mut filled = slices.iter().filter(|slice| !slice.is_empty());
-        let stream = Pin::new(&mut self.stream);
-        let written = match (filled.next(), filled.next()) {
-            (Some(_), Some(_)) if stream.is_write_vectored() => {
-                ready!(stream.poll_write_vectored(cx, slices))?
-            }
-            (Some(first), _) => ready!(stream.poll_write(cx, first))?,
-            (None, _) => return Poll::Ready(Ok(0)),
-        };
-        if written == 0 {
-            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-        }
-        Poll::Ready(Ok(written))
-    }
-
     /// Sends what layers above TCP have kept back.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_flush(cx)
@@ -167,7 +146,7 @@ impl Link {
         slices: &mut &mut [io::IoSlice<'_>],
     ) -> Poll<io::Result<()>> {
         while slices.iter().any(|slice| !slice.is_empty()) {
-            let written = ready!(self.poll_write_some(cx, slices))?;
+            let written = ready!(self.stream.poll_write_some(cx, slices))?;
             io::IoSlice::advance_slices(slices, written);
         }
         self.poll_flush(cx)

@@ -15,10 +15,8 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
-use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
-use tokio::io::AsyncWrite;
 use tokio::runtime::RuntimeFlavor;
 
 use crate::link::{Link, SharedLink};
@@ -138,11 +136,8 @@ impl Link {
         self.outbox.stage = Stage::Due;
         let Self { stream, outbox, .. } = self;
         while let left @ [_, ..] = &outbox.message[outbox.written..] {
-            let written = ready!(Pin::new(&mut *stream).poll_write(cx, left))?;
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            outbox.written += written;
+            let left = [io::IoSlice::new(left)];
+            outbox.written += ready!(stream.poll_write_some(cx, &left))?;
         }
         ready!(self.poll_flush(cx))?;
         // Others can use its buffer while this connection waits.

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
@@ -81,6 +81,27 @@ impl Stream {
             }
             Inner::Tcp(_) | Inner::Other(_) => Poll::Ready(()),
         }
+    }
+
+    /// Writes some of `slices`; how much.
+    pub(crate) fn poll_write_some(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut filled = slices.iter().filter(|slice| !slice.is_empty());
+        let stream = Pin::new(self);
+        let written = match (filled.next(), filled.next()) {
+            (Some(_), Some(_)) if stream.is_write_vectored() => {
+                ready!(stream.poll_write_vectored(cx, slices))?
+            }
+            (Some(first), _) => ready!(stream.poll_write(cx, first))?,
+            (None, _) => return Poll::Ready(Ok(0)),
+        };
+        if written == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        Poll::Ready(Ok(written))
     }
 
     /// The first byte that comes, which stays to be read; `None` if the other side has closed.

@@ -125,21 +125,22 @@ impl CacheSettings {
                 "query_only and query_except exclude each other; remove one of them",
             ));
         }
-        for name in &self.key_headers {
-            if name.parse::<HeaderName>().is_err() {
-                faults.push(format!(
-                    "key_headers: `{name}` is not the name of a header field; write it as in \
-                     `accept-language`"
-                ));
-            }
-        }
         // Names of both are tokens (RFC 9110, section 5.1; RFC 6265, section 4.1.1).
-        for name in &self.key_cookies {
-            if name.parse::<HeaderName>().is_err() {
-                faults.push(format!(
-                    "key_cookies: `{name}` is not the name of a cookie; write it as in `currency`"
-                ));
-            }
+        for (key, names, what, example) in [
+            (
+                "key_headers",
+                &self.key_headers,
+                "a header field",
+                "accept-language",
+            ),
+            ("key_cookies", &self.key_cookies, "a cookie", "currency"),
+        ] {
+            let wrong = names
+                .iter()
+                .filter(|name| name.parse::<HeaderName>().is_err());
+            faults.extend(wrong.map(|name| {
+                format!("{key}: `{name}` is not the name of {what}; write it as in `{example}`")
+            }));
         }
         if self.variants == 0 {
             faults.push(String::from(

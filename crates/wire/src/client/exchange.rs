@@ -291,7 +291,7 @@ impl Sending {
                 io::IoSlice::new(&self.part),
                 io::IoSlice::new(self.end),
             ];
-            let written = ready!(link.poll_write_some(cx, &slices))?;
+            let written = ready!(link.stream.poll_write_some(cx, &slices))?;
             let of_head = written.min(head.len());
             self.head_sent += of_head;
             let of_part = (written - of_head).min(self.part.len());

@@ -67,11 +67,6 @@ impl Lines {
         self.whole
     }
 
-    /// The first line without its end, if it has come.
-    pub(super) fn first(&self) -> Option<Range<usize>> {
-        self.range(0)
-    }
-
     /// The fields in the lines from the one with this index on, whose values share `bytes`; with room
     /// for `more` of them.
     pub(super) fn fields(
@@ -125,11 +120,39 @@ fn trimmed(bytes: &[u8], mut value: Range<usize>) -> Range<usize> {
     value
 }
 
-/// Some peers end a body with a line of its own: empty lines before a head are passed over (RFC 9112,
-/// section 2.2).
-pub(super) fn skip_empty_lines(buffer: &mut Bytes) {
+/// Takes the head out of the start of `buffer`, if it is whole: what `first` makes of its first line, and
+/// its fields, in a map with room for `more`. It has at most `limit` bytes, and so has what is no head yet.
+pub(super) fn take_head<T>(
+    buffer: &mut Bytes,
+    limit: usize,
+    more: usize,
+    first: impl FnOnce(&Bytes, Range<usize>) -> Result<T, Malformed>,
+) -> Result<Option<(T, HeaderMap, Noted)>, Malformed> {
+    // Some peers end a body with a line of its own (RFC 9112, section 2.2).
     while buffer.starts_with(b"\r\n") {
         buffer.advance(2);
+    }
+    let mut lines = Lines::new();
+    lines.find(buffer)?;
+    // Also of what is no head yet: who speaks another protocol hears so at once.
+    let first = lines.range(0).map(|line| first(buffer, line)).transpose()?;
+    let (first, length) = match (first, lines.length()) {
+        (_, length) if length.unwrap_or(buffer.len()) > limit => return Err(Malformed::TooLarge),
+        (Some(first), Some(length)) => (first, length),
+        _ => return Ok(None),
+    };
+    let (headers, noted) = lines.fields(buffer, 1, more)?;
+    buffer.advance(length);
+    Ok(Some((first, headers, noted)))
+}
+
+/// Whether a message is one of HTTP/1.1, not 1.0.
+pub(super) fn is_modern(version: &[u8]) -> Result<bool, Malformed> {
+    match version {
+        b"HTTP/1.1" => Ok(true),
+        b"HTTP/1.0" => Ok(false),
+        [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => Err(Malformed::Version),
+        _ => Err(Malformed::Syntax("the first line")),
     }
 }
 

@@ -2,17 +2,16 @@
 
 use std::ops::Range;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::header::{CONNECTION, EXPECT, HOST, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
-use super::lines::{Lines, skip_empty_lines};
+use super::lines::{is_modern, take_head};
 use super::{Framing, Malformed, Noted, Parsed, framing, lists};
 
-/// Fields that a proxy adds: where the client is, how and what it has asked for, a trace, an id; and
-/// room for replacing one. A map that grows is hashed again.
-const ADDED: usize = 6;
+/// Fields that are replaced or added before a request is sent on: a map that grows is hashed again.
+const ROOM: usize = 2;
 
 /// The head of a request.
 #[derive(Debug)]
@@ -37,38 +36,9 @@ pub struct RequestHead {
 
 /// Parses the head at the start of `buffer`, which is at most `limit` bytes long, and takes it out.
 pub fn parse_request(buffer: &mut Bytes, limit: usize) -> Result<Parsed<RequestHead>, Malformed> {
-    skip_empty_lines(buffer);
-    let mut lines = Lines::new();
-    lines.find(buffer)?;
-    // Also of what is no head yet: who speaks another protocol hears so at once.
-    let first = lines.first().map(|line| First::parse(buffer, line));
-    let first = first.transpose()?;
-    let (Some(first), Some(length)) = (first, lines.length()) else {
-        return partial(buffer, limit);
-    };
-    if length > limit {
-        return Err(Malformed::TooLarge);
-    }
-    let (headers, noted) = lines.fields(buffer, 1, ADDED)?;
-    buffer.advance(length);
-    first.with(headers, &noted)
-}
-
-/// What has come of a head must not be larger than it may be in the end.
-pub(super) fn partial<T>(bytes: &[u8], limit: usize) -> Result<Parsed<T>, Malformed> {
-    if bytes.len() > limit {
-        return Err(Malformed::TooLarge);
-    }
-    Ok(Parsed::Partial)
-}
-
-/// Whether a message is one of HTTP/1.1, not 1.0.
-pub(super) fn is_modern(version: &[u8]) -> Result<bool, Malformed> {
-    match version {
-        b"HTTP/1.1" => Ok(true),
-        b"HTTP/1.0" => Ok(false),
-        [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => Err(Malformed::Version),
-        _ => Err(Malformed::Syntax("the first line")),
+    match take_head(buffer, limit, ROOM, First::parse)? {
+        Some((first, headers, noted)) => first.with(headers, &noted),
+        None => Ok(Parsed::Partial),
     }
 }
 

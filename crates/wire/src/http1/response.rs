@@ -1,10 +1,11 @@
 //! Heads of responses.
 
-use bytes::{Buf, Bytes};
+use std::ops::Range;
+
+use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 
-use super::lines::{Lines, is_text, skip_empty_lines};
-use super::request::{is_modern, partial};
+use super::lines::{is_modern, is_text, take_head};
 use super::{Framing, Malformed, Noted, Parsed, framing};
 
 /// Fields that a proxy adds: the id of the request, for one.
@@ -30,18 +31,10 @@ pub fn parse_response(
     limit: usize,
     method: &Method,
 ) -> Result<Parsed<ResponseHead>, Malformed> {
-    skip_empty_lines(buffer);
-    let mut lines = Lines::new();
-    lines.find(buffer)?;
-    let first = lines.first().map(|line| status_line(&buffer[line]));
-    let (Some((status, modern)), Some(length)) = (first.transpose()?, lines.length()) else {
-        return partial(buffer, limit);
+    let first = |bytes: &Bytes, line: Range<usize>| status_line(&bytes[line]);
+    let Some(((status, modern), headers, noted)) = take_head(buffer, limit, ADDED, first)? else {
+        return Ok(Parsed::Partial);
     };
-    if length > limit {
-        return Err(Malformed::TooLarge);
-    }
-    let (headers, noted) = lines.fields(buffer, 1, ADDED)?;
-    buffer.advance(length);
     let framing = body_of(status, method, &headers, &noted)?;
     let keep_alive = noted.keep_alive(&headers, modern);
     Ok(Parsed::Head(ResponseHead {
