@@ -16,11 +16,12 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use kernel::{CustomerId, StaffId};
 use platform::context::RequestContext;
 use platform::http::entry::named_id;
-use platform::http::{ClientAddress, is_refusal};
+use platform::http::is_refusal;
 use wire::Body;
 
 use self::count::{Received, Sent};
 use crate::cache::CACHE_STATUS;
+use crate::client_address::Origin;
 use crate::identity::Identity;
 use crate::snapshot::Route;
 use crate::table::AccessLog;
@@ -115,7 +116,7 @@ impl Trail {
             client: request
                 .extensions()
                 .get()
-                .map(|client: &ClientAddress| client.0),
+                .map(|origin: &Origin| origin.client),
             led: Led::Nowhere,
             who: Who::Nobody,
             asked: None,

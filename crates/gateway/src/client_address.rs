@@ -96,18 +96,12 @@ pub(crate) fn take(
     trusted: &Networks,
     forwarding: Forwarding,
 ) -> Result<Origin, Unreadable> {
-    let peer = connection.peer.ip().to_canonical();
-    let mut origin = Origin {
-        client: peer,
-        via: Vec::new(),
-        scheme: if connection.encrypted {
-            Scheme::Https
-        } else {
-            Scheme::Http
-        },
-        host: asked_host(headers, uri),
-    };
-    if trusted.contain(peer) {
+    let mut origin = Origin::direct(connection.peer.ip().to_canonical());
+    origin.host = asked_host(headers, uri);
+    if connection.encrypted {
+        origin.scheme = Scheme::Https;
+    }
+    if trusted.contain(origin.client) {
         match forwarding {
             Forwarding::XForwarded => origin.follow_lists(headers, trusted),
             Forwarding::Forwarded => origin.follow_elements(headers, trusted)?,
@@ -118,6 +112,16 @@ pub(crate) fn take(
 }
 
 impl Origin {
+    /// A client that is connected itself, in the clear.
+    pub(crate) const fn direct(client: IpAddr) -> Self {
+        Self {
+            client,
+            via: Vec::new(),
+            scheme: Scheme::Http,
+            host: None,
+        }
+    }
+
     /// Walks `X-Forwarded-For`. Scheme and host are told once or, by proxies that append, once for
     /// each hop: the nearest one's are those of a hop that is trusted for sure.
     fn follow_lists(&mut self, headers: &HeaderMap, trusted: &Networks) {
@@ -227,10 +231,17 @@ pub(crate) fn unsay(headers: &mut HeaderMap) {
 fn push_address(text: &mut Vec<u8>, address: IpAddr) {
     match address {
         IpAddr::V4(address) => {
+            let (mut digits, mut length) = ([b'.'; 15], 0);
             for (index, part) in address.octets().into_iter().enumerate() {
-                text.extend_from_slice(if index == 0 { b"" } else { b"." });
-                text.extend_from_slice(itoa::Buffer::new().format(part).as_bytes());
+                length += usize::from(index > 0);
+                for (place, from) in [(100, 100), (10, 10), (1, 0)] {
+                    if part >= from {
+                        digits[length] = b'0' + part / place % 10;
+                        length += 1;
+                    }
+                }
             }
+            text.extend_from_slice(&digits[..length]);
         }
         IpAddr::V6(address) => {
             let _ = write!(text, "{address}");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, Request, Response};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
-use platform::http::{ClientAddress, HttpContext, refuse};
+use platform::http::{HttpContext, refuse};
 use wire::Body;
 use wire::network::Networks;
 use wire::server::Connection;
@@ -73,9 +73,7 @@ impl Door {
         let origin = origin(door, request).map_err(refuse)?;
         note(|trail| trail.of_client(origin.client));
         strip(request.headers_mut());
-        let extensions = request.extensions_mut();
-        extensions.insert(ClientAddress(origin.client));
-        extensions.insert(origin);
+        request.extensions_mut().insert(origin);
         let admitted = |decision| Admitted {
             _place: place,
             decision,

@@ -27,12 +27,18 @@ pub(crate) fn normalise(path: &str) -> Result<Cow<'_, str>, BadPath> {
     if !path.starts_with('/') {
         return Err(BadPath::Relative);
     }
-    let strange = |byte: u8| byte < 0x20 || byte == 0x7f || byte == b'\\';
-    if path.bytes().any(strange) {
-        return Err(BadPath::Character);
+    // Every request has a path: it is looked at once, and mostly there is nothing to do.
+    let (mut escaped, mut dotted, mut before) = (false, false, 0);
+    for byte in path.bytes() {
+        match byte {
+            0..=0x1f | 0x7f | b'\\' => return Err(BadPath::Character),
+            b'%' => escaped = true,
+            b'.' => dotted |= before == b'/',
+            _ => {}
+        }
+        before = byte;
     }
-    let escaped = path.contains('%');
-    if !escaped && !path.contains("/.") {
+    if !escaped && !dotted {
         return Ok(Cow::Borrowed(path));
     }
     let plain = if escaped {

@@ -80,12 +80,21 @@ const FLAGS: Range<usize> = 53..55;
 
 /// Writes two digits for each byte.
 fn write_hex(digits: &mut [u8], bytes: &[u8]) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    for (digits, byte) in digits.chunks_exact_mut(2).zip(bytes) {
-        digits[0] = HEX[usize::from(byte >> 4)];
-        digits[1] = HEX[usize::from(byte & 0xf)];
+    for (digits, byte) in digits.as_chunks_mut().0.iter_mut().zip(bytes) {
+        *digits = HEX[usize::from(*byte)];
     }
 }
+
+/// The digits of each byte.
+const HEX: [[u8; 2]; 256] = {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let (mut all, mut byte) = ([[0; 2]; 256], 0);
+    while byte < 256 {
+        all[byte] = [DIGITS[byte >> 4], DIGITS[byte & 0xf]];
+        byte += 1;
+    }
+    all
+};
 
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

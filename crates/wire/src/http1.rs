@@ -14,8 +14,8 @@ pub use self::request::{RequestHead, parse_request};
 pub use self::response::{ResponseHead, parse_response};
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName};
 
 /// Header fields of a head that are parsed at all.
 pub const FIELDS: usize = 100;
@@ -60,69 +60,89 @@ pub enum Parsed<T> {
     Partial,
 }
 
-/// Which fields a head has of those that concern its connection and its body. They are noted when they
-/// are taken in: mostly they are not there, and looking for each would cost more than parsing the head.
+/// What a head says of its connection and its body. It is noted when the fields are taken in: looking for
+/// each of them then would cost more than parsing the head.
 #[derive(Debug, Default)]
 struct Noted {
-    length: bool,
-    coding: bool,
-    connection: bool,
-    upgrade: bool,
+    length: Once<u64>,
+    /// Whether that is `chunked`.
+    coding: Once<()>,
+    closes: bool,
+    keeps_alive: bool,
+    upgrades: bool,
     expect: bool,
     hosts: usize,
 }
 
+/// What a field says that may be there once only: two parsers take different ones of two.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Once<T> {
+    #[default]
+    Absent,
+    Said(T),
+    /// Something else, or more than once.
+    Wrong,
+}
+
+impl<T> Once<T> {
+    fn say(&mut self, said: Option<T>) {
+        *self = match (&self, said) {
+            (Self::Absent, Some(said)) => Self::Said(said),
+            _ => Self::Wrong,
+        };
+    }
+}
+
 impl Noted {
-    fn note(&mut self, name: &HeaderName) {
+    /// Notes a field; whether it is of use to anybody else.
+    fn note(&mut self, name: &HeaderName, value: &[u8]) -> bool {
         match *name {
             HOST => self.hosts += 1,
-            CONTENT_LENGTH => self.length = true,
-            TRANSFER_ENCODING => self.coding = true,
-            CONNECTION => self.connection = true,
-            UPGRADE => self.upgrade = true,
+            // A list of equal lengths is allowed by RFC 9110, 8.6, and only ever seen in attacks.
+            CONTENT_LENGTH => self.length.say(digits(value)),
+            TRANSFER_ENCODING => {
+                let chunked = value.eq_ignore_ascii_case(b"chunked");
+                self.coding.say(chunked.then_some(()));
+            }
+            CONNECTION => return self.note_connection(value),
             EXPECT => self.expect = true,
             _ => {}
         }
+        true
+    }
+
+    /// Most say no more than whether the connection goes on, which is nobody else's affair.
+    fn note_connection(&mut self, value: &[u8]) -> bool {
+        let mut more = false;
+        for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            if option.eq_ignore_ascii_case(b"keep-alive") {
+                self.keeps_alive = true;
+            } else if option.eq_ignore_ascii_case(b"close") {
+                self.closes = true;
+            } else {
+                self.upgrades |= option.eq_ignore_ascii_case(b"upgrade");
+                more |= !option.is_empty();
+            }
+        }
+        more
     }
 
     /// Whether the connection may be used again after the message.
-    fn keep_alive(&self, headers: &HeaderMap, modern: bool) -> bool {
-        match (self.connection, modern) {
-            (false, modern) => modern,
-            (true, true) => !lists(headers, &CONNECTION, "close"),
-            (true, false) => lists(headers, &CONNECTION, "keep-alive"),
+    fn keep_alive(&self, modern: bool) -> bool {
+        !self.closes && (modern || self.keeps_alive)
+    }
+
+    /// What is said of the body; `None` if nothing is.
+    fn framing(&self) -> Result<Option<Framing>, Malformed> {
+        match (self.length, self.coding) {
+            (Once::Absent, Once::Absent) => Ok(None),
+            (Once::Said(length), Once::Absent) => Ok(Some(Framing::Length(length))),
+            (Once::Wrong, Once::Absent) => Err(Malformed::Syntax("the length is not one number")),
+            (Once::Absent, Once::Said(())) => Ok(Some(Framing::Chunked)),
+            (Once::Absent, Once::Wrong) => Err(Malformed::Coding),
+            _ => Err(Malformed::Syntax("both a length and a transfer coding")),
         }
     }
-}
-
-/// What the fields say of the body; `None` if they say nothing.
-fn framing(headers: &HeaderMap, noted: &Noted) -> Result<Option<Framing>, Malformed> {
-    if !noted.length && !noted.coding {
-        return Ok(None);
-    }
-    if noted.length && noted.coding {
-        return Err(Malformed::Syntax("both a length and a transfer coding"));
-    }
-    if noted.coding {
-        let coding = only(headers, &TRANSFER_ENCODING);
-        let known = coding.is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked"));
-        return known
-            .then_some(Some(Framing::Chunked))
-            .ok_or(Malformed::Coding);
-    }
-    // A list of equal lengths is allowed by RFC 9110, 8.6, and only ever seen in attacks.
-    let length = only(headers, &CONTENT_LENGTH).and_then(digits);
-    let length = length.ok_or(Malformed::Syntax("the length is not one number"))?;
-    Ok(Some(Framing::Length(length)))
-}
-
-/// The value of a field that is there once.
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
-    let mut values = headers.get_all(name).iter();
-    let first = values.next();
-    first
-        .filter(|_| values.next().is_none())
-        .map(HeaderValue::as_bytes)
 }
 
 /// Decimal digits and nothing else: no sign, no space.
@@ -140,13 +160,4 @@ pub(crate) fn fields(lines: Vec<u8>) -> Result<HeaderMap, Malformed> {
     let (bytes, mut found) = (Bytes::from(lines), lines::Lines::new());
     found.find(&bytes)?;
     Ok(found.fields(&bytes, 0, 0)?.0)
-}
-
-/// Whether a list field has `token` among its elements.
-pub(crate) fn lists(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
-    let values = headers.get_all(name).into_iter();
-    let elements = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
-    elements
-        .into_iter()
-        .any(|element| element.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
 }

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Limited};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
 use parking_lot::Mutex;
-use platform::http::{ClientAddress, refuse};
+use platform::http::refuse;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 use wire::Body;
@@ -171,9 +171,6 @@ impl Part {
             }
         }
         let extensions = request.extensions_mut();
-        if let Some(address) = asked.extensions.get::<ClientAddress>() {
-            extensions.insert(*address);
-        }
         if let Some(connection) = asked.extensions.get::<Connection>() {
             extensions.insert(connection.clone());
         }

@@ -10,10 +10,11 @@ use ring::digest::{Context, SHA256};
 use serde_json::Value;
 
 use super::settings::Part;
+use crate::client_address::Origin;
 use crate::identity::Identity;
 
-fn bits(address: ClientAddress) -> u128 {
-    match address.network() {
+fn bits(client: IpAddr) -> u128 {
+    match ClientAddress(client).network() {
         IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
         IpAddr::V6(address) => address.to_bits(),
     }
@@ -54,8 +55,9 @@ pub(crate) fn key(per: &[Part], request: &Parts, route: &str) -> Option<u128> {
     Some(u128::from_be_bytes(first))
 }
 
-fn address(request: &Parts) -> Option<ClientAddress> {
-    request.extensions.get().copied()
+fn address(request: &Parts) -> Option<IpAddr> {
+    let origin = request.extensions.get::<Origin>()?;
+    Some(origin.client)
 }
 
 fn customer(request: &Parts) -> Option<kernel::CustomerId> {
@@ -77,8 +79,8 @@ mod tests {
             request = request.header("x-tenant", tenant);
         }
         let (mut parts, ()) = request.body(()).expect("valid").into_parts();
-        let address = ClientAddress(address.parse().expect("an address"));
-        parts.extensions.insert(address);
+        let client = address.parse().expect("an address");
+        parts.extensions.insert(Origin::direct(client));
         parts
     }
 

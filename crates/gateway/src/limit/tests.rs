@@ -11,12 +11,12 @@ use std::sync::Arc;
 use http::Request;
 use http::request::Parts;
 use kernel::{ManualClock, SystemRandom, Timestamp};
-use platform::http::ClientAddress;
 use platform::testing::TestRedis;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 use super::*;
+use crate::client_address::Origin;
 
 /// Some time in 2023, when Redis may believe it is.
 const START: i64 = 1_700_000_000_000_000;
@@ -35,8 +35,7 @@ fn request(method: &str, address: [u8; 4], tenant: u8) -> Parts {
         .method(method)
         .header("x-tenant", tenant.to_string());
     let (mut parts, ()) = request.body(()).expect("valid").into_parts();
-    let address = ClientAddress(address.into());
-    parts.extensions.insert(address);
+    parts.extensions.insert(Origin::direct(address.into()));
     parts
 }
 

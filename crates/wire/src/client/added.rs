@@ -48,9 +48,8 @@ impl<'a> Fields<'a> {
 impl Drop for Fields<'_> {
     /// If any of them has ended its line, none is sent: it would be the next field, or the body.
     fn drop(&mut self) {
-        let added = self.head[self.start..].iter();
-        let ends = added.filter(|byte| matches!(byte, b'\r' | b'\n')).count();
-        if ends != 2 * self.count {
+        let ends = memchr::memchr2_iter(b'\r', b'\n', &self.head[self.start..]);
+        if ends.count() != 2 * self.count {
             self.head.truncate(self.start);
         }
     }

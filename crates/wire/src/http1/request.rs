@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, EXPECT, HOST, UPGRADE};
+use http::header::{EXPECT, HOST, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
 use super::lines::{is_modern, take_head};
-use super::{Framing, Malformed, Noted, Parsed, framing, lists};
+use super::{Framing, Malformed, Noted, Parsed};
 
 /// Fields that are replaced or added before a request is sent on: a map that grows is hashed again.
 const ROOM: usize = 2;
@@ -81,7 +81,7 @@ impl First {
             target,
             modern,
         } = self;
-        let framing = framing(&headers, noted)?.unwrap_or(Framing::Length(0));
+        let framing = noted.framing()?.unwrap_or(Framing::Length(0));
         if framing == Framing::Chunked && !modern {
             return Err(Malformed::Syntax("a transfer coding in HTTP/1.0"));
         }
@@ -91,8 +91,7 @@ impl First {
             Some(authority) => drop(headers.insert(HOST, authority)),
             None => one_host(&headers, noted.hosts, modern)?,
         }
-        let upgrades = noted.upgrade && modern && lists(&headers, &CONNECTION, "upgrade");
-        let upgrade = if upgrades {
+        let upgrade = if noted.upgrades && modern {
             headers.get(UPGRADE).cloned()
         } else {
             None
@@ -108,7 +107,7 @@ impl First {
                 Version::HTTP_10
             },
             framing,
-            keep_alive: noted.keep_alive(&headers, modern),
+            keep_alive: noted.keep_alive(modern),
             expects_continue: expects,
             upgrade,
             headers,
@@ -157,15 +156,36 @@ fn one_host(headers: &HeaderMap, hosts: usize, demanded: bool) -> Result<(), Mal
     if hosts > 1 || (hosts == 0 && demanded) {
         return Err(Malformed::Syntax("not exactly one host"));
     }
-    let plain = |host: &HeaderValue| {
-        let bytes = host.as_bytes();
-        bytes
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+,;=".contains(b))
-    };
+    let plain = |host: &HeaderValue| host.as_bytes().iter().all(|byte| is_of_host(*byte));
     if headers.get(HOST).is_none_or(plain) {
         Ok(())
     } else {
         Err(Malformed::Syntax("the host"))
     }
+}
+
+/// Whether a host, and the port behind it, can have it (RFC 3986, section 3.2.2).
+const fn is_of_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'-' | b'.'
+                | b'_'
+                | b'~'
+                | b':'
+                | b'['
+                | b']'
+                | b'%'
+                | b'!'
+                | b'$'
+                | b'&'
+                | b'\''
+                | b'('
+                | b')'
+                | b'*'
+                | b'+'
+                | b','
+                | b';'
+                | b'='
+        )
 }

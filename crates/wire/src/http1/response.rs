@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 
 use super::lines::{is_modern, is_text, take_head};
-use super::{Framing, Malformed, Noted, Parsed, framing};
+use super::{Framing, Malformed, Noted, Parsed};
 
 /// Fields that a proxy adds: the id of the request, for one.
 const ADDED: usize = 2;
@@ -35,8 +35,8 @@ pub fn parse_response(
     let Some(((status, modern), headers, noted)) = take_head(buffer, limit, ADDED, first)? else {
         return Ok(Parsed::Partial);
     };
-    let framing = body_of(status, method, &headers, &noted)?;
-    let keep_alive = noted.keep_alive(&headers, modern);
+    let framing = body_of(status, method, &noted)?;
+    let keep_alive = noted.keep_alive(modern);
     Ok(Parsed::Head(ResponseHead {
         status,
         headers,
@@ -63,18 +63,13 @@ fn status_line(line: &[u8]) -> Result<(StatusCode, bool), Malformed> {
 }
 
 /// RFC 9112, section 6.3.
-fn body_of(
-    status: StatusCode,
-    method: &Method,
-    headers: &HeaderMap,
-    noted: &Noted,
-) -> Result<Framing, Malformed> {
+fn body_of(status: StatusCode, method: &Method, noted: &Noted) -> Result<Framing, Malformed> {
     let bodiless = status.is_informational()
         || status == StatusCode::NO_CONTENT
         || status == StatusCode::NOT_MODIFIED
         || method == Method::HEAD;
     // Looked at in any case: what is ambiguous is not passed on.
-    let said = framing(headers, noted)?;
+    let said = noted.framing()?;
     Ok(if bodiless {
         Framing::Length(0)
     } else {
