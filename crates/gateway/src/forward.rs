@@ -182,8 +182,8 @@ impl Added for Told {
             fields.add(&TRACEPARENT, |text| {
                 text.extend_from_slice(&context.trace.text())
             });
-            if let Some(id) = &context.request_id {
-                fields.add(&REQUEST_ID, |text| text.extend_from_slice(id.as_bytes()));
+            if context.request_id.is_some() {
+                fields.add(&REQUEST_ID, |text| context.write_request_id(text));
             }
         }
     }

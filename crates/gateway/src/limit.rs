@@ -226,7 +226,7 @@ impl Decision {
             return;
         }
         let policy = self.rules.policy(&self.asks);
-        if let (Some(policy), Ok(limit)) = (policy, HeaderValue::from_str(&items)) {
+        if let (Some(policy), Ok(limit)) = (policy, HeaderValue::try_from(items)) {
             headers.insert(POLICY, policy);
             headers.insert(LIMIT, limit);
         }

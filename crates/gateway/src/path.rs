@@ -28,15 +28,14 @@ pub(crate) fn normalise(path: &str) -> Result<Cow<'_, str>, BadPath> {
         return Err(BadPath::Relative);
     }
     // Every request has a path: it is looked at once, and mostly there is nothing to do.
-    let (mut escaped, mut dotted, mut before) = (false, false, 0);
+    let (mut strange, mut escaped, mut dotted) = (false, false, false);
     for byte in path.bytes() {
-        match byte {
-            0..=0x1f | 0x7f | b'\\' => return Err(BadPath::Character),
-            b'%' => escaped = true,
-            b'.' => dotted |= before == b'/',
-            _ => {}
-        }
-        before = byte;
+        strange |= byte < 0x20 || byte == 0x7f || byte == b'\\';
+        escaped |= byte == b'%';
+        dotted |= byte == b'.';
+    }
+    if strange {
+        return Err(BadPath::Character);
     }
     if !escaped && !dotted {
         return Ok(Cow::Borrowed(path));

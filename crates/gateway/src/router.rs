@@ -139,7 +139,13 @@ impl Router {
         &mut self.wildcards[place].1
     }
 
-    /// The route of a request. `path` is in its normal form, `host` without the port.
+    /// Whether there are routes for some hosts only.
+    pub(crate) fn has_hosts(&self) -> bool {
+        !self.exact.is_empty() || !self.wildcards.is_empty()
+    }
+
+    /// The route of a request. `path` is in its normal form, `host` without the port, and of no matter
+    /// where there are [no routes for it](Self::has_hosts).
     pub(crate) fn find(
         &self,
         method: &Method,

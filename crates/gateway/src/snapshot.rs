@@ -181,10 +181,13 @@ impl Snapshot {
 
     /// The route of a request whose path is in its normal form.
     pub(crate) fn find(&self, asked: &Asked<'_>) -> Result<&Arc<Route>, Found> {
-        match self
-            .router
-            .find(asked.method, asked.host(), asked.uri.path(), asked.headers)
-        {
+        let host = if self.router.has_hosts() {
+            asked.host()
+        } else {
+            ""
+        };
+        let path = asked.uri.path();
+        match self.router.find(asked.method, host, path, asked.headers) {
             Found::Route(index) => self.routes.get(index).ok_or(Found::Nothing),
             other => Err(other),
         }

@@ -14,6 +14,15 @@ tokio::task_local! {
     static CURRENT: Arc<RequestContext>;
 }
 
+/// What a request is called.
+#[derive(Debug, Clone)]
+pub enum RequestId {
+    /// As its client calls it.
+    Named(HeaderValue),
+    /// As its trace, whose digits are written where they are needed: hardly any request has a name.
+    OfTrace,
+}
+
 /// The circumstances of one request, or of one event that is handled.
 #[derive(Debug)]
 pub struct RequestContext {
@@ -22,7 +31,7 @@ pub struct RequestContext {
     /// When its caller stops waiting.
     pub deadline: Option<Instant>,
     /// What it is called in answers and logs, if it is a request.
-    pub request_id: Option<HeaderValue>,
+    pub request_id: Option<RequestId>,
     statements: AtomicU32,
 }
 
@@ -38,11 +47,7 @@ impl RequestContext {
     }
 
     /// The context of a request, which must be answered by `deadline`.
-    pub fn of_request(
-        trace: TraceContext,
-        deadline: Instant,
-        request_id: HeaderValue,
-    ) -> Arc<Self> {
+    pub fn of_request(trace: TraceContext, deadline: Instant, request_id: RequestId) -> Arc<Self> {
         Arc::new(Self {
             trace,
             deadline: Some(deadline),
@@ -54,6 +59,23 @@ impl RequestContext {
     /// The context of the work that runs now, if it runs for somebody.
     pub fn current() -> Option<Arc<Self>> {
         CURRENT.try_with(Arc::clone).ok()
+    }
+
+    /// What the request is called, as the value of a field; `None` if there is none.
+    pub fn request_id_value(&self) -> Option<HeaderValue> {
+        Some(match self.request_id.as_ref()? {
+            RequestId::Named(name) => name.clone(),
+            RequestId::OfTrace => self.trace.trace_id_value(),
+        })
+    }
+
+    /// Appends what the request is called, if it is one.
+    pub fn write_request_id(&self, text: &mut Vec<u8>) {
+        match &self.request_id {
+            Some(RequestId::Named(name)) => text.extend_from_slice(name.as_bytes()),
+            Some(RequestId::OfTrace) => text.extend_from_slice(&self.trace.trace_id_digits()),
+            None => {}
+        }
     }
 
     /// Begins work in this context.

@@ -42,12 +42,12 @@ impl TraceContext {
 
     /// The trace id in hexadecimal, as logs and problems show it.
     pub fn trace_id_text(self) -> String {
-        String::from_utf8_lossy(&self.id()).into_owned()
+        String::from_utf8_lossy(&self.trace_id_digits()).into_owned()
     }
 
     /// The same, as the value of a field.
     pub fn trace_id_value(self) -> HeaderValue {
-        HeaderValue::from_bytes(&self.id()).expect("hexadecimal")
+        HeaderValue::from_bytes(&self.trace_id_digits()).expect("hexadecimal")
     }
 
     /// The value of `traceparent`.
@@ -55,7 +55,8 @@ impl TraceContext {
         HeaderValue::from_bytes(&self.text()).expect("hexadecimal and dashes")
     }
 
-    fn id(self) -> [u8; 32] {
+    /// The same, as digits.
+    pub fn trace_id_digits(self) -> [u8; 32] {
         let mut text = [b'0'; 32];
         write_hex(&mut text, &self.trace_id.to_be_bytes());
         text
@@ -65,7 +66,7 @@ impl TraceContext {
     /// its trace.
     pub fn text(self) -> [u8; TEXT] {
         let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
-        text[TRACE_ID].copy_from_slice(&self.id());
+        text[TRACE_ID].copy_from_slice(&self.trace_id_digits());
         write_hex(&mut text[SPAN_ID], &self.span_id.to_be_bytes());
         write_hex(&mut text[FLAGS], &[u8::from(self.sampled)]);
         text

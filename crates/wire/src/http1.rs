@@ -71,7 +71,8 @@ struct Noted {
     keeps_alive: bool,
     upgrades: bool,
     expect: bool,
-    hosts: usize,
+    /// Whether it is one.
+    host: Once<()>,
 }
 
 /// What a field says that may be there once only: two parsers take different ones of two.
@@ -93,11 +94,22 @@ impl<T> Once<T> {
     }
 }
 
+/// Whether a host, and the port behind it, can have it (RFC 3986, section 3.2.2).
+const fn is_of_host(byte: u8) -> bool {
+    matches!(
+        byte,
+        b'-' | b'.' | b'_' | b'~' | b':' | b'[' | b']' | b'%' | b'!' | b'$' | b'&'
+    ) || matches!(byte, b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=')
+        || byte.is_ascii_alphanumeric()
+}
+
 impl Noted {
     /// Notes a field; whether it is of use to anybody else.
     fn note(&mut self, name: &HeaderName, value: &[u8]) -> bool {
         match *name {
-            HOST => self.hosts += 1,
+            HOST => self
+                .host
+                .say(value.iter().all(|byte| is_of_host(*byte)).then_some(())),
             // A list of equal lengths is allowed by RFC 9110, 8.6, and only ever seen in attacks.
             CONTENT_LENGTH => self.length.say(digits(value)),
             TRANSFER_ENCODING => {

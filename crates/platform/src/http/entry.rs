@@ -19,7 +19,7 @@ use wire::Body;
 
 use super::problem::{Unwritten, refuse, write};
 use super::{ApiError, HttpContext, HttpSettings};
-use crate::context::RequestContext;
+use crate::context::{RequestContext, RequestId};
 use crate::telemetry::TraceContext;
 
 /// Names the request in the answer, in logs and in problems. What the client sends is kept if it
@@ -117,7 +117,6 @@ struct Arrival {
     limit: Duration,
     context: Arc<RequestContext>,
     uri: Uri,
-    request_id: HeaderValue,
 }
 
 impl Arrival {
@@ -125,13 +124,13 @@ impl Arrival {
         let started = Instant::now();
         let trace = trace(http, request.headers());
         let limit = deadline(http, trust, request.headers());
-        let request_id = request_id(request.headers(), trace);
+        let named = named_id(request.headers()).cloned();
+        let request_id = named.map_or(RequestId::OfTrace, RequestId::Named);
         Self {
             started,
             limit,
-            context: RequestContext::of_request(trace, started + limit, request_id.clone()),
+            context: RequestContext::of_request(trace, started + limit, request_id),
             uri: request.uri().clone(),
-            request_id,
         }
     }
 
@@ -156,7 +155,9 @@ impl Arrival {
             let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             tracing::warn!(path, millis, trace_id = %trace.trace_id_text(), "a slow answer");
         }
-        response.headers_mut().insert(REQUEST_ID, self.request_id);
+        if let Some(id) = self.context.request_id_value() {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
         Ok(response)
     }
 
@@ -169,12 +170,15 @@ impl Arrival {
         mut late: Pin<&mut Option<Sleep>>,
         cx: &mut Context<'_>,
     ) -> Poll<Response<Body>> {
-        let poll = AssertUnwindSafe(|| running.poll(cx));
-        match self.context.enter(|| std::panic::catch_unwind(poll)) {
-            Ok(Poll::Ready(Ok(response))) => return Poll::Ready(response),
-            Ok(Poll::Ready(Err(never))) => match never {},
-            Ok(Poll::Pending) => {}
-            Err(_) => return Poll::Ready(refuse(panicked())),
+        // Handed out behind the back of those that call it, which would each copy it.
+        let mut answered = Poll::Pending;
+        let poll = AssertUnwindSafe(|| answered = running.poll(cx));
+        let polled = self.context.enter(|| std::panic::catch_unwind(poll));
+        match (polled, answered) {
+            (Ok(()), Poll::Ready(Ok(response))) => return Poll::Ready(response),
+            (Ok(()), Poll::Ready(Err(never))) => match never {},
+            (Ok(()), Poll::Pending) => {}
+            (Err(_), _) => return Poll::Ready(refuse(panicked())),
         }
         if late.is_none() {
             late.set(Some(sleep_until((self.started + self.limit).into())));
@@ -284,11 +288,6 @@ pub fn named_id(headers: &HeaderMap) -> Option<&HeaderValue> {
                 .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
     };
     headers.get(REQUEST_ID).filter(plain)
-}
-
-fn request_id(headers: &HeaderMap, trace: TraceContext) -> HeaderValue {
-    let named = named_id(headers).cloned();
-    named.unwrap_or_else(|| trace.trace_id_value())
 }
 
 /// Answers for paths that no route has.

@@ -48,11 +48,22 @@ impl<'a> Fields<'a> {
 impl Drop for Fields<'_> {
     /// If any of them has ended its line, none is sent: it would be the next field, or the body.
     fn drop(&mut self) {
-        let ends = memchr::memchr2_iter(b'\r', b'\n', &self.head[self.start..]);
-        if ends.count() != 2 * self.count {
+        if ends(&self.head[self.start..]) != 2 * self.count {
             self.head.truncate(self.start);
         }
     }
+}
+
+/// How many bytes are ends of lines, or half of one. In parts that a sum of bytes is enough for: the
+/// compiler makes instructions of that which look at many at once.
+fn ends(bytes: &[u8]) -> usize {
+    let of = |part: &[u8]| -> u8 {
+        let ends = part
+            .iter()
+            .map(|byte| u8::from(matches!(byte, b'\r' | b'\n')));
+        ends.sum()
+    };
+    bytes.chunks(128).map(|part| usize::from(of(part))).sum()
 }
 
 /// The same as a map, for a protocol that does not write lines.

@@ -8,7 +8,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
 use super::lines::{is_modern, take_head};
-use super::{Framing, Malformed, Noted, Parsed};
+use super::{Framing, Malformed, Noted, Once, Parsed};
 
 /// Fields that are replaced or added before a request is sent on: a map that grows is hashed again.
 const ROOM: usize = 2;
@@ -89,7 +89,7 @@ impl First {
         match authority {
             // The target's own authority counts (RFC 9112, section 3.2.2).
             Some(authority) => drop(headers.insert(HOST, authority)),
-            None => one_host(&headers, noted.hosts, modern)?,
+            None => one_host(noted.host, modern)?,
         }
         let upgrade = if noted.upgrades && modern {
             headers.get(UPGRADE).cloned()
@@ -152,40 +152,11 @@ pub(crate) fn rooted(target: Option<&PathAndQuery>) -> Option<PathAndQuery> {
 }
 
 /// HTTP/1.1 demands a host, and two of them are one for each parser on the way.
-fn one_host(headers: &HeaderMap, hosts: usize, demanded: bool) -> Result<(), Malformed> {
-    if hosts > 1 || (hosts == 0 && demanded) {
-        return Err(Malformed::Syntax("not exactly one host"));
+fn one_host(host: Once<()>, demanded: bool) -> Result<(), Malformed> {
+    match host {
+        Once::Said(()) => Ok(()),
+        Once::Absent if !demanded => Ok(()),
+        Once::Absent => Err(Malformed::Syntax("there is no host")),
+        Once::Wrong => Err(Malformed::Syntax("the host is none, or there are two")),
     }
-    let plain = |host: &HeaderValue| host.as_bytes().iter().all(|byte| is_of_host(*byte));
-    if headers.get(HOST).is_none_or(plain) {
-        Ok(())
-    } else {
-        Err(Malformed::Syntax("the host"))
-    }
-}
-
-/// Whether a host, and the port behind it, can have it (RFC 3986, section 3.2.2).
-const fn is_of_host(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'-' | b'.'
-                | b'_'
-                | b'~'
-                | b':'
-                | b'['
-                | b']'
-                | b'%'
-                | b'!'
-                | b'$'
-                | b'&'
-                | b'\''
-                | b'('
-                | b')'
-                | b'*'
-                | b'+'
-                | b','
-                | b';'
-                | b'='
-        )
 }
