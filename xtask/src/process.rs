@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -125,18 +125,24 @@ impl Running {
         Ok(started.elapsed())
     }
 
+    /// Waits until it ends; fails after `limit`.
+    pub(crate) fn ended(&mut self, limit: Duration) -> Result<ExitStatus> {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.0.try_wait()? {
+                return Ok(status);
+            }
+            ensure!(begun.elapsed() < limit, "it did not end within {limit:?}");
+            pause(Duration::from_millis(5));
+        }
+    }
+
     /// Asks it to end (SIGTERM), and tells whether it ended well within `limit`.
     pub(crate) fn stop(mut self, limit: Duration) -> Result<()> {
         run(&mut command(&format!("kill -TERM {}", self.id())))?;
-        let asked = Instant::now();
-        loop {
-            if let Some(status) = self.0.try_wait()? {
-                ensure!(status.success(), "it ended with {status}");
-                return Ok(());
-            }
-            ensure!(asked.elapsed() < limit, "it did not end within {limit:?}");
-            pause(Duration::from_millis(5));
-        }
+        let status = self.ended(limit)?;
+        ensure!(status.success(), "it ended with {status}");
+        Ok(())
     }
 }
 

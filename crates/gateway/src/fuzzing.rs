@@ -1,13 +1,13 @@
 //! What must hold whatever comes: each function takes any bytes, and panics where a promise is not
-//! kept. `cargo fuzz` runs them by what is in `fuzz/`, the tests of this crate on the inputs of
-//! `fuzz/corpus`, and on what becomes of those when they are changed by lot.
+//! kept. `cargo xtask fuzz` runs them by what is in `fuzz/`, the tests of this crate on the inputs of
+//! `fuzz/corpus`.
 //!
 //! An input is a text in sections, so that people can read and write it. What is none is passed over.
 
 mod cache_key;
-mod headers;
 #[cfg(test)]
-mod mutate;
+mod corpus;
+mod headers;
 mod router;
 mod table;
 
