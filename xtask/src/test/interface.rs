@@ -19,7 +19,11 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
 
 pub(super) fn fuzz() -> Result<()> {
     let schemathesis = tools::python_tool("schemathesis", "4.32.5")?;
-    run(&mut command("cargo build --package rialto --locked"))?;
+    // With the features that other members of the workspace want, since the tests are built with them:
+    // without those, tokio and all that is above it would be built again.
+    run(&mut command(
+        "cargo build --workspace --bin rialto --locked",
+    ))?;
     process::remove_folder(Path::new(FOLDER))?;
     std::fs::create_dir_all(FOLDER)?;
     let database = format!("database.url=sqlite:{FOLDER}/shop");
