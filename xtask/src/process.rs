@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -151,6 +151,42 @@ impl Drop for Running {
         // Whoever has ended already does not mind.
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+/// A process beside everything else, which takes no time that something else wants. It ends with its
+/// owner, and with this program, however that ends; all that it has started ends with it.
+#[derive(Debug)]
+pub(crate) struct Beside(Child);
+
+impl Beside {
+    /// What it writes goes into the file `log`; after `limit` it is ended.
+    pub(crate) fn start(line: &str, limit: Duration, log: &Path) -> Result<Self> {
+        let written = std::fs::File::create(log)?;
+        // The kernel tells `timeout` when this program is gone, and `timeout` all that is below it. It
+        // stays in this session: where the kernel groups processes by session, who is nice is that to
+        // its own group only.
+        let wrapped = format!(
+            "setpriv --pdeathsig TERM timeout --kill-after 10 {} nice -n 19 {line}",
+            limit.as_secs()
+        );
+        let child = command(&wrapped)
+            .stdin(Stdio::null())
+            .stdout(written.try_clone()?)
+            .stderr(written)
+            .spawn()
+            .with_context(|| format!("cannot run `{wrapped}`"))?;
+        Ok(Self(child))
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        // Killed, it could not pass it on.
+        if let Ok(None) = self.0.try_wait() {
+            let _ = run(&mut command(&format!("kill -TERM {}", self.0.id())));
+            let _ = self.0.wait();
+        }
     }
 }
 

@@ -15,11 +15,12 @@ pub(crate) fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
     let program = folder.join("bin").join(name);
     if !program.exists() {
         println!("installing {name} {version}");
-        // Without optimisation it is there sooner, and it runs for a second.
+        // Without optimisation, and lines for a debugger, it is there sooner; it runs for a second.
         run(command(&format!(
             "cargo install --quiet --locked --debug {name}@{version} --root"
         ))
         .arg(&folder)
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
         .env("CARGO_TARGET_DIR", "target/tools/build"))?;
     }
     Ok(program.canonicalize()?)
