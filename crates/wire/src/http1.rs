@@ -94,22 +94,29 @@ impl<T> Once<T> {
     }
 }
 
-/// Whether a host, and the port behind it, can have it (RFC 3986, section 3.2.2).
-const fn is_of_host(byte: u8) -> bool {
-    matches!(
-        byte,
-        b'-' | b'.' | b'_' | b'~' | b':' | b'[' | b']' | b'%' | b'!' | b'$' | b'&'
-    ) || matches!(byte, b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=')
-        || byte.is_ascii_alphanumeric()
-}
+/// What a host, and the port behind it, can have (RFC 3986, section 3.2.2).
+const OF_HOST: [bool; 256] = {
+    let (mut bytes, mut byte) = ([false; 256], 0_u8);
+    while byte < 128 {
+        bytes[byte as usize] = byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let (others, mut at) = (b"-._~:[]%!$&'()*+,;=", 0);
+    while at < others.len() {
+        bytes[others[at] as usize] = true;
+        at += 1;
+    }
+    bytes
+};
 
 impl Noted {
     /// Notes a field; whether it is of use to anybody else.
     fn note(&mut self, name: &HeaderName, value: &[u8]) -> bool {
         match *name {
-            HOST => self
-                .host
-                .say(value.iter().all(|byte| is_of_host(*byte)).then_some(())),
+            HOST => {
+                let plain = value.iter().all(|byte| OF_HOST[usize::from(*byte)]);
+                self.host.say(plain.then_some(()));
+            }
             // A list of equal lengths is allowed by RFC 9110, 8.6, and only ever seen in attacks.
             CONTENT_LENGTH => self.length.say(digits(value)),
             TRANSFER_ENCODING => {
@@ -125,6 +132,10 @@ impl Noted {
 
     /// Most say no more than whether the connection goes on, which is nobody else's affair.
     fn note_connection(&mut self, value: &[u8]) -> bool {
+        if value == b"keep-alive" {
+            self.keeps_alive = true;
+            return false;
+        }
         let mut more = false;
         for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
             if option.eq_ignore_ascii_case(b"keep-alive") {
