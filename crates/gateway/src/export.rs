@@ -3,6 +3,7 @@
 //! A document cannot say everything that a table does. What is the table's own is in `x-rialto-*`;
 //! what nobody who imports the document would do is [told](Exported::left_out), never quietly lost.
 
+mod host;
 mod operation;
 mod own;
 mod path;
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+pub use self::host::{Host, NotAHost};
 use self::operation::{Operation, operations};
 use self::path::Shape;
 pub use self::vendor::Vendor;
@@ -35,18 +37,46 @@ pub struct Exported {
     pub left_out: Vec<String>,
 }
 
-/// Reads a table, and writes its routes for `vendor`.
-pub fn export(source: &Source, vendor: Vendor) -> Result<Exported, TableErrors> {
-    Ok(document(
-        &Table::read(source, &mut Files::default())?,
-        vendor,
-    ))
+/// Why there is no document.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExportError {
+    /// The table is wrong.
+    #[error(transparent)]
+    Table(#[from] TableErrors),
+    /// No route answers for one of the hosts.
+    #[error("no route of the table is for `{host}`; its hosts are {}", known.join(", "))]
+    NoRoute {
+        /// Which host.
+        host: String,
+        /// The hosts that routes are for.
+        known: Vec<String>,
+    },
 }
 
-fn document(table: &Table, vendor: Vendor) -> Exported {
-    let mut paths = Paths::new(vendor);
-    for operation in operations(table) {
-        paths.add(&operation, table);
+/// Reads a table, and writes its routes for `vendor`: those that answer for one of `hosts`, or all of
+/// them if there are none.
+pub fn export(source: &Source, vendor: Vendor, hosts: &[Host]) -> Result<Exported, ExportError> {
+    let table = Table::read(source, &mut Files::default())?;
+    document(&table, vendor, hosts)
+}
+
+fn document(table: &Table, vendor: Vendor, hosts: &[Host]) -> Result<Exported, ExportError> {
+    let all = operations(table, hosts);
+    known(&all, hosts)?;
+    let mut paths = Paths::new(vendor, hosts);
+    let (for_them, others): (Vec<_>, Vec<_>) = all.iter().partition(|one| one.is_asked_for(hosts));
+    for operation in for_them {
+        paths.add(operation, table);
+    }
+    if !others.is_empty() {
+        let names = others
+            .iter()
+            .map(|operation| format!("`{}`", operation.name));
+        let names: Vec<String> = names.collect();
+        paths.left_out.push(format!(
+            "routes for other hosts are left out: {}",
+            names.join(", ")
+        ));
     }
     if !paths.every_method.is_empty() {
         let names: Vec<&str> = paths.every_method.iter().map(String::as_str).collect();
@@ -67,30 +97,32 @@ fn document(table: &Table, vendor: Vendor) -> Exported {
         document["components"] =
             json!({ "securitySchemes": security::schemes(table, &paths.used) });
     }
-    if vendor.has_one_backend() {
-        match paths.backends.len() {
-            0 => {}
-            1 => {
-                let servers = paths.backends.iter().flatten();
-                let urls: Vec<Value> = servers.map(|url| json!({ "url": url })).collect();
-                document["servers"] = Value::Array(urls);
-            }
-            several => paths.left_out.push(format!(
-                "{} takes one backend from a document, and there are {several}: set them by the \
-                 `x-rialto-upstreams` of each operation, or export a table for each",
-                vendor.name()
-            )),
-        }
-    }
-    Exported {
+    paths.say_hosts(&mut document);
+    paths.say_backend(&mut document);
+    Ok(Exported {
         document,
         left_out: paths.left_out,
-    }
+    })
+}
+
+/// Whether there is a route for each of `hosts`.
+fn known(operations: &[Operation<'_>], hosts: &[Host]) -> Result<(), ExportError> {
+    let lost = |host: &&Host| operations.iter().all(|one| host.fit(one.hosts).is_none());
+    let Some(host) = hosts.iter().find(lost) else {
+        return Ok(());
+    };
+    let known: BTreeSet<&String> = operations.iter().flat_map(|one| one.hosts).collect();
+    Err(ExportError::NoRoute {
+        host: host.to_string(),
+        known: known.into_iter().cloned().collect(),
+    })
 }
 
 /// The path items of a document that is being written.
-struct Paths {
+struct Paths<'a> {
     vendor: Vendor,
+    /// Those that the document is for.
+    hosts: &'a [Host],
     items: Map<String, Value>,
     /// What the first route of each shape calls its captures.
     shapes: BTreeMap<String, Shape>,
@@ -112,10 +144,11 @@ struct Conditions {
     headers: BTreeMap<String, String>,
 }
 
-impl Paths {
-    fn new(vendor: Vendor) -> Self {
+impl<'a> Paths<'a> {
+    fn new(vendor: Vendor, hosts: &'a [Host]) -> Self {
         Self {
             vendor,
+            hosts,
             items: Map::new(),
             shapes: BTreeMap::new(),
             taken: BTreeMap::new(),
@@ -145,7 +178,7 @@ impl Paths {
         if methods.is_empty() {
             return;
         }
-        if let Some(line) = operation.line(vendor, &shape, table) {
+        if let Some(line) = operation.line(vendor, &shape, self.hosts, table) {
             self.left_out.push(line);
         }
         if operation.methods.is_empty() && vendor != Vendor::Aws {
@@ -165,7 +198,47 @@ impl Paths {
             } else {
                 method.to_ascii_lowercase()
             };
-            item[field] = operation.value(&method, vendor, &shape, &renamed, table);
+            item[field] = operation.value(&method, vendor, (&shape, &renamed), self.hosts, table);
+        }
+    }
+
+    /// Which hosts the document is for. Who takes `servers` for the backend is not told by them.
+    fn say_hosts(&mut self, document: &mut Value) {
+        if self.hosts.is_empty() {
+            return;
+        }
+        if self.vendor == Vendor::Plain {
+            document["servers"] = self.hosts.iter().map(host::server).collect();
+            return;
+        }
+        let names: Vec<String> = self.hosts.iter().map(Host::to_string).collect();
+        if self.vendor != Vendor::Kong {
+            self.left_out.push(format!(
+                "{} takes no host from a document: name {} there",
+                self.vendor.name(),
+                names.join(", ")
+            ));
+        }
+        document["x-rialto-hosts"] = json!(names);
+    }
+
+    /// The one backend, for those who take one from a document.
+    fn say_backend(&mut self, document: &mut Value) {
+        if !self.vendor.has_one_backend() {
+            return;
+        }
+        match self.backends.len() {
+            0 => {}
+            1 => {
+                let servers = self.backends.iter().flatten();
+                let urls: Vec<Value> = servers.map(|url| json!({ "url": url })).collect();
+                document["servers"] = Value::Array(urls);
+            }
+            several => self.left_out.push(format!(
+                "{} takes one backend from a document, and there are {several}: set them by the \
+                 `x-rialto-upstreams` of each operation, or export a table for each",
+                self.vendor.name()
+            )),
         }
     }
 
@@ -191,8 +264,10 @@ impl Paths {
                     self.taken.insert(key, own.clone());
                     free.push(method);
                 }
-                // The gateway would take the other one too.
-                Some(other) if other.hosts == own.hosts && other.headers == own.headers => {}
+                // The gateway would take the other one too: of one host, the most specific comes first.
+                Some(other)
+                    if other.headers == own.headers
+                        && (other.hosts == own.hosts || self.hosts.len() == 1) => {}
                 Some(other) => self.left_out.push(format!(
                     "route `{}`: {method} {path} is described as route `{}` has it; a document has \
                      no second answer for other hosts or headers",

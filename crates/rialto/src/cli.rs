@@ -9,6 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use contracts::notification::MailId;
+use gateway::export::Host;
 use kernel::{Email, EventId, StaffRole};
 use platform::config::Layers;
 use rialto::Role;
@@ -186,7 +187,7 @@ pub(crate) enum GatewayCommand {
     Explain(ExplainRequest),
     /// Write the routes of a table as an OpenAPI document; what it cannot say goes to standard error
     #[command(
-        after_help = "Examples:\n  rialto gateway export routes.toml > openapi.json\n  rialto gateway export routes.toml --for kong > kong.json"
+        after_help = "Examples:\n  rialto gateway export routes.toml > openapi.json\n  rialto gateway export routes.toml --for kong > kong.json\n  rialto gateway export routes.toml --host api.example.com > openapi.json"
     )]
     Export {
         /// The table; the one of the configuration if left out
@@ -199,6 +200,9 @@ pub(crate) enum GatewayCommand {
             default_value = "plain"
         )]
         vendor: ExportFor,
+        /// Only what answers for this host, with its port if that is not 443; more than once for several
+        #[arg(long = "host", value_name = "HOST")]
+        hosts: Vec<Host>,
     },
 }
 

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::host::{server, server_of_table};
 use super::own::own;
 use super::path::Shape;
-use super::{METHODS, Vendor, vendor};
+use super::{Host, METHODS, Vendor, vendor};
 use crate::table::{Compose, Route, Table};
 
 /// A route of either kind.
@@ -21,9 +22,9 @@ pub(super) struct Operation<'a> {
 }
 
 /// All of a table, those with fewer conditions first: where two are one operation, the document has
-/// the one that most requests meet. Of two with the same conditions, the first one that the gateway
-/// takes.
-pub(super) fn operations(table: &Table) -> Vec<Operation<'_>> {
+/// the one that most requests meet; for `hosts`, the one that is for them most specifically. Of two
+/// with the same conditions, the first one that the gateway takes.
+pub(super) fn operations<'a>(table: &'a Table, hosts: &[Host]) -> Vec<Operation<'a>> {
     let routes = table.routes.iter().map(|route| {
         let route = route.get_ref();
         Operation {
@@ -50,12 +51,34 @@ pub(super) fn operations(table: &Table) -> Vec<Operation<'_>> {
     // Stable: the order of the file decides among equals.
     all.sort_by_key(|one| {
         let any = one.route.is_some() && one.methods.is_empty();
-        (one.headers().len(), !one.hosts.is_empty(), any)
+        let fit = hosts.iter().filter_map(|host| host.fit(one.hosts)).min();
+        let named = hosts.is_empty() && !one.hosts.is_empty();
+        (one.headers().len(), named, fit, any)
     });
     all
 }
 
 impl Operation<'_> {
+    /// Whether it is for one of `hosts`; if there are none, it is for all.
+    pub(super) fn is_asked_for(&self, hosts: &[Host]) -> bool {
+        hosts.is_empty() || hosts.iter().any(|host| host.fit(self.hosts).is_some())
+    }
+
+    /// Whether it is not for all that the document is for.
+    fn is_for_some_only(&self, hosts: &[Host]) -> bool {
+        let fits = |host: &Host| host.fit(self.hosts).is_some();
+        !self.hosts.is_empty() && (hosts.is_empty() || !hosts.iter().all(fits))
+    }
+
+    /// The hosts by which it is told apart: of those that the document is for, or of all its own.
+    fn names(&self, hosts: &[Host]) -> Vec<String> {
+        if hosts.is_empty() {
+            return self.hosts.to_vec();
+        }
+        let asked = hosts.iter().filter(|host| host.fit(self.hosts).is_some());
+        asked.map(|host| host.name().to_owned()).collect()
+    }
+
     pub(super) fn headers(&self) -> BTreeMap<String, String> {
         self.route
             .map(|route| route.headers.clone())
@@ -120,11 +143,20 @@ impl Operation<'_> {
     }
 
     /// Tells what of it the document does not say, or a vendor does not do.
-    pub(super) fn line(&self, vendor: Vendor, shape: &Shape, table: &Table) -> Option<String> {
+    pub(super) fn line(
+        &self,
+        vendor: Vendor,
+        shape: &Shape,
+        hosts: &[Host],
+        table: &Table,
+    ) -> Option<String> {
         let mut ignored = match self.route {
             Some(route) => vendor::ignored(vendor, route, shape, table),
             None => Vec::new(),
         };
+        if !vendor.has_hosts() && self.is_for_some_only(hosts) {
+            ignored.push(String::from("`hosts`"));
+        }
         let described = vendor.has_one_backend();
         if described && self.compose.is_some() {
             ignored.push(String::from("that the answer is put together"));
@@ -158,8 +190,8 @@ impl Operation<'_> {
         &self,
         method: &str,
         vendor: Vendor,
-        shape: &Shape,
-        renamed: &BTreeMap<String, String>,
+        (shape, renamed): (&Shape, &BTreeMap<String, String>),
+        hosts: &[Host],
         table: &Table,
     ) -> Value {
         let id = format!("{}-{}", self.name, method.to_ascii_lowercase());
@@ -174,12 +206,9 @@ impl Operation<'_> {
         put("responses", self.responses());
         if !self.hosts.is_empty() {
             put("x-rialto-hosts", json!(self.hosts));
-            if vendor == Vendor::Plain {
-                put(
-                    "servers",
-                    self.hosts.iter().map(|host| server(host)).collect(),
-                );
-            }
+        }
+        if vendor == Vendor::Plain && self.is_for_some_only(hosts) {
+            put("servers", self.servers(hosts));
         }
         if let Some(compose) = self.compose {
             let parts = compose.parts.iter().map(|(name, part)| (name, &part.get));
@@ -199,7 +228,9 @@ impl Operation<'_> {
                 (Vendor::Kong, Some(_)) => {
                     let urls = addresses.iter().map(|url| json!({ "url": url }));
                     put("servers", urls.collect());
-                    for (name, value) in vendor::kong(route, renamed, first, table) {
+                    for (name, value) in
+                        vendor::kong(route, self.names(hosts), renamed, first, table)
+                    {
                         put(name, value);
                     }
                 }
@@ -211,6 +242,16 @@ impl Operation<'_> {
             }
         }
         Value::Object(fields)
+    }
+
+    /// Where it is asked for, in place of where the whole document is.
+    fn servers(&self, hosts: &[Host]) -> Value {
+        if hosts.is_empty() {
+            let own = self.hosts.iter();
+            return own.map(|host| server_of_table(host)).collect();
+        }
+        let asked = hosts.iter().filter(|host| host.fit(self.hosts).is_some());
+        asked.map(server).collect()
     }
 
     fn summary(&self) -> String {
@@ -283,16 +324,5 @@ impl Operation<'_> {
             }),
             None => json!({ "default": { "description": "What the upstream answers." } }),
         }
-    }
-}
-
-/// A host as a server of OpenAPI.
-fn server(host: &str) -> Value {
-    match host.strip_prefix("*.") {
-        Some(domain) => json!({
-            "url": format!("https://{{label}}.{domain}"),
-            "variables": { "label": { "default": "www" } },
-        }),
-        None => json!({ "url": format!("https://{host}") }),
     }
 }

@@ -87,12 +87,21 @@ get = "/reviews/top"
 "#;
 
 fn exported(text: &str, vendor: Vendor) -> Exported {
+    exported_for(text, vendor, &[]).expect("a document")
+}
+
+fn exported_for(text: &str, vendor: Vendor, hosts: &[&str]) -> Result<Exported, ExportError> {
     let folder = tempfile::tempdir().expect("a folder");
     // It is beside the table, wherever the program runs.
     std::fs::write(folder.path().join("partners.keys"), "").expect("a file of keys");
     let file = folder.path().join("routes.toml");
     let table = Table::parse(text, &file, &mut Files::default()).expect("a table");
-    document(&table, vendor)
+    document(&table, vendor, &asked(hosts))
+}
+
+fn asked(hosts: &[&str]) -> Vec<Host> {
+    let hosts = hosts.iter().map(|host| host.parse().expect("a host"));
+    hosts.collect()
 }
 
 /// Whether somebody was told about `route`, and about `what` of it.
@@ -277,6 +286,145 @@ fn azure_and_apigee_get_the_one_backend() {
     }
 }
 
+/// Routes of one path that differ in their hosts.
+const HOSTS: &str = r#"
+[gateway.upstream.one]
+servers = ["https://one.example.com"]
+
+[[gateway.route]]
+name = "everybody"
+path = "/a"
+methods = ["GET"]
+upstream = "one"
+
+[[gateway.route]]
+name = "shops"
+path = "/a"
+hosts = ["*.Example.org"]
+methods = ["GET"]
+upstream = "one"
+
+[[gateway.route]]
+name = "my-shop"
+path = "/a"
+hosts = ["my.example.org", "api.example.com"]
+methods = ["GET"]
+upstream = "one"
+
+[[gateway.route]]
+name = "partners"
+path = "/b"
+hosts = ["partners.example.com"]
+methods = ["GET"]
+upstream = "one"
+"#;
+
+#[test]
+fn a_document_for_a_host_has_what_the_gateway_would_take_there() {
+    for (host, route) in [
+        ("my.example.org", "my-shop"),
+        ("MY.example.org:8443", "my-shop"),
+        ("your.example.org", "shops"),
+        ("example.org", "everybody"),
+    ] {
+        for vendor in [
+            Vendor::Plain,
+            Vendor::Kong,
+            Vendor::Apigee,
+            Vendor::Aws,
+            Vendor::Azure,
+        ] {
+            let exported = exported_for(HOSTS, vendor, &[host]).expect("a document");
+            let paths = &exported.document["paths"];
+            assert_eq!(
+                paths["/a"]["get"]["x-rialto-route"], route,
+                "{host}, {vendor:?}"
+            );
+            assert_eq!(paths.get("/b"), None);
+            // What this host has no use for is no loss, but nobody has to look for it.
+            tells(&exported, "partners", "for other hosts");
+            let told = exported.left_out.concat();
+            assert!(!told.contains("no second answer"), "{told}");
+        }
+    }
+}
+
+#[test]
+fn the_hosts_are_where_each_importer_looks_for_them() {
+    let hosts = ["my.example.org:8443", "api.example.com"];
+    let plain = exported_for(HOSTS, Vendor::Plain, &hosts).expect("a document");
+    let servers = serde_json::json!([
+        { "url": "https://my.example.org:8443" },
+        { "url": "https://api.example.com" },
+    ]);
+    assert_eq!(plain.document["servers"], servers);
+    // It is for both, so it has none of its own.
+    let of_both = &plain.document["paths"]["/a"]["get"];
+    assert_eq!(of_both["x-rialto-route"], "my-shop");
+    assert_eq!(of_both.get("servers"), None);
+
+    let hosts = ["my.example.org", "partners.example.com"];
+    let plain = exported_for(HOSTS, Vendor::Plain, &hosts).expect("a document");
+    let of_one = &plain.document["paths"]["/b"]["get"]["servers"];
+    assert_eq!(
+        *of_one,
+        serde_json::json!([{ "url": "https://partners.example.com" }])
+    );
+    // At the other host, the gateway takes another route.
+    tells(&plain, "everybody", "other hosts");
+
+    // A route that names no host is for these only, where it goes now.
+    let kong = exported_for(HOSTS, Vendor::Kong, &["example.net:8443"]).expect("a document");
+    let defaults = &kong.document["paths"]["/a"]["get"]["x-kong-route-defaults"];
+    assert_eq!(defaults["hosts"], serde_json::json!(["example.net"]));
+    assert_eq!(kong.document.get("servers"), None);
+
+    for vendor in [Vendor::Apigee, Vendor::Azure, Vendor::Aws] {
+        let exported = exported_for(HOSTS, vendor, &hosts).expect("a document");
+        // They take servers for the backend.
+        let told = exported.left_out.concat();
+        assert!(!exported.document["servers"].to_string().contains("my."));
+        assert_eq!(
+            exported.document["x-rialto-hosts"],
+            serde_json::json!(hosts)
+        );
+        assert!(told.contains("takes no host from a document: name my.example.org, partners"));
+        tells(&exported, "partners", "`hosts`");
+    }
+}
+
+#[test]
+fn a_host_that_no_route_is_for_is_no_document() {
+    let partners = HOSTS.replace(
+        "path = \"/a\"\nmethods",
+        "path = \"/a\"\nhosts = [\"a.b\"]\nmethods",
+    );
+    let hosts = ["my.example.org", "our.example.com"];
+    let refused = exported_for(&partners, Vendor::Plain, &hosts).expect_err("no document");
+    assert_eq!(
+        refused.to_string(),
+        "no route of the table is for `our.example.com`; its hosts are *.Example.org, a.b, \
+         api.example.com, my.example.org, partners.example.com"
+    );
+    for wrong in [
+        "",
+        "a b",
+        "*.example.com",
+        "https://a.example",
+        "a.example/",
+        "a..b",
+        "a:",
+        "a:0",
+        "a:65536",
+        "a:+1",
+        "a:1:2",
+        "[::1]",
+        "ä.example",
+    ] {
+        assert_eq!(wrong.parse::<Host>(), Err(NotAHost), "{wrong}");
+    }
+}
+
 /// Whether a document has the form that importers rely on.
 fn valid(document: &Value) -> Result<(), TestCaseError> {
     let mut ids = BTreeSet::new();
@@ -332,13 +480,18 @@ proptest! {
             return Ok(());
         };
         for vendor in [Vendor::Plain, Vendor::Kong, Vendor::Apigee, Vendor::Aws, Vendor::Azure] {
-            let exported = document(&table, vendor);
+          for hosts in [&[][..], &["a.example.com"], &["b.example.com", "a.example.com"]] {
+            let hosts = asked(hosts);
+            // A host may be that of no route.
+            let Ok(exported) = document(&table, vendor, &hosts) else { continue };
             valid(&exported.document)?;
             // Each route is in the document, or somebody is told, or another one has all of it.
             for number in 0..routes.len() {
                 let conditions = |at: usize| {
                     let route = table.routes[at].get_ref();
-                    (Shape::new(&route.path, vendor).key, &route.hosts, &route.headers)
+                    // At one host, routes that it names hide those that it does not.
+                    let of_hosts = (hosts.len() != 1).then_some(&route.hosts);
+                    (Shape::new(&route.path, vendor).key, of_hosts, &route.headers)
                 };
                 let name = format!("\"x-rialto-route\":\"r{number}\"");
                 let written = exported.document.to_string().contains(&name);
@@ -346,6 +499,7 @@ proptest! {
                 let shadowed = (0..routes.len()).any(|at| at != number && conditions(at) == conditions(number));
                 prop_assert!(written || told || shadowed, "r{} in {}", number, text);
             }
+          }
         }
     }
 }

@@ -45,6 +45,11 @@ impl Vendor {
         matches!(self, Self::Apigee | Self::Azure)
     }
 
+    /// Whether each operation says which hosts it is for.
+    pub(super) const fn has_hosts(self) -> bool {
+        matches!(self, Self::Plain | Self::Kong)
+    }
+
     /// Whether each operation says where it leads to, so that one that leads nowhere is none.
     pub(super) const fn leads_each(self) -> bool {
         matches!(self, Self::Kong | Self::Aws)
@@ -74,9 +79,10 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What Kong is told about a route.
+/// What Kong is told about a route that is for `hosts`.
 pub(super) fn kong(
     route: &Route,
+    hosts: Vec<String>,
     renamed: &BTreeMap<String, String>,
     upstream: &str,
     table: &Table,
@@ -90,8 +96,8 @@ pub(super) fn kong(
         service["read_timeout"] = millis(deadline).into();
     }
     let mut of_route = json!({ "preserve_host": route.keep_host });
-    if !route.hosts.is_empty() {
-        of_route["hosts"] = json!(route.hosts);
+    if !hosts.is_empty() {
+        of_route["hosts"] = json!(hosts);
     }
     let exact = route.headers.iter().filter(|(_, value)| *value != "*");
     let exact: BTreeMap<_, _> = exact.map(|(name, value)| (name, [value])).collect();
@@ -204,7 +210,6 @@ pub(super) fn ignored(vendor: Vendor, route: &Route, shape: &Shape, table: &Tabl
         vendor == Vendor::Aws && !shape.whole,
         "captures of parts of a segment",
     );
-    add(vendor != Vendor::Kong && !route.hosts.is_empty(), "`hosts`");
     add(vendor != Vendor::Kong && route.keep_host, "`keep_host`");
     if let Some(auth) = &route.auth {
         let asked = vendor == Vendor::Kong && kong_auth(route, table).is_some();

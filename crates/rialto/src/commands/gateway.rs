@@ -1,7 +1,7 @@
 //! `rialto gateway`: looking at a table of routes without a server.
 
 use gateway::explain::{Explainer, Explanation};
-use gateway::export::{Vendor, export};
+use gateway::export::{ExportError, Host, Vendor, export};
 use gateway::{Source, TableErrors};
 use http::HeaderMap;
 use http::header::HOST;
@@ -14,7 +14,11 @@ pub(crate) fn run(global: &Global, command: GatewayCommand) -> Outcome {
     match command {
         GatewayCommand::Check { file } => check(table(global, file)),
         GatewayCommand::Explain(request) => explain(global, request),
-        GatewayCommand::Export { file, vendor } => write(table(global, file), vendor),
+        GatewayCommand::Export {
+            file,
+            vendor,
+            hosts,
+        } => write(table(global, file), vendor, &hosts),
     }
 }
 
@@ -54,7 +58,7 @@ fn explain(global: &Global, request: ExplainRequest) -> Outcome {
     Ok(if refused { Exit::Look } else { Exit::Done })
 }
 
-fn write(source: Option<Source>, vendor: ExportFor) -> Outcome {
+fn write(source: Option<Source>, vendor: ExportFor, hosts: &[Host]) -> Outcome {
     let Some(source) = source else {
         return Err(Failure::usage(
             "there is no table to export: name a file, or set gateway.routes",
@@ -67,7 +71,12 @@ fn write(source: Option<Source>, vendor: ExportFor) -> Outcome {
         ExportFor::Aws => Vendor::Aws,
         ExportFor::Azure => Vendor::Azure,
     };
-    let exported = export(&source, vendor).map_err(wrong)?;
+    let exported = export(&source, vendor, hosts).map_err(|error| match error {
+        ExportError::Table(errors) => wrong(errors),
+        ExportError::NoRoute { .. } => Failure::usage(format!(
+            "--host: {error}; name one of them, or none for all"
+        )),
+    })?;
     for line in &exported.left_out {
         whisper(format_args!("{} {line}", odd_aside("not said:")));
     }

@@ -80,3 +80,34 @@ fn a_document_goes_out_and_what_it_cannot_say_goes_beside_it() {
         );
     }
 }
+
+#[test]
+fn a_document_is_for_the_hosts_that_are_named() {
+    let table = TABLE.replace("methods = [\"GET\"]", "hosts = [\"*.example.com\"]");
+    let folder = folder(&table);
+    let export = |host| {
+        let arguments = ["gateway", "export", "routes.toml", "--host", host];
+        run(folder.path(), &arguments)
+    };
+    let exported = export("api.example.com").exits(0);
+    let document: Value = serde_json::from_str(&exported.out).expect("JSON and nothing else");
+    assert_eq!(document["servers"][0]["url"], "https://api.example.com");
+
+    let refused = export("https://api.example.com").exits(2);
+    for said in [
+        "--host <HOST>",
+        "https://api.example.com",
+        "expected the name of one host",
+    ] {
+        assert!(refused.err.contains(said), "{said}: {refused:#?}");
+    }
+    let refused = export("api.example.org").exits(2);
+    for said in [
+        "--host: no route",
+        "`api.example.org`",
+        "*.example.com",
+        "or none for all",
+    ] {
+        assert!(refused.err.contains(said), "{said}: {refused:#?}");
+    }
+}
