@@ -6,6 +6,7 @@
 
 mod count;
 mod line;
+mod refused;
 
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -20,6 +21,7 @@ use platform::http::is_refusal;
 use wire::Body;
 
 use self::count::{Received, Sent};
+pub(crate) use self::refused::RefusedLog;
 use crate::cache::CACHE_STATUS;
 use crate::client_address::Origin;
 use crate::identity::Identity;

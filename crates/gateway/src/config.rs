@@ -162,6 +162,7 @@ impl Config {
             front,
             uncounted: self.trusted.clone(),
             failed_handshakes: metrics.failed_handshakes.clone(),
+            watch: None,
         };
         Ok(Fronts {
             public: gate(public),

@@ -59,6 +59,7 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use platform::contract::Peer;
 use platform::http::entry::{Entry, Trust};
+use platform::http::refused::Watch;
 use platform::http::{HttpContext, RouteInfo};
 use platform::tasks::Shutdown;
 use tower::util::Either;
@@ -66,6 +67,7 @@ use tower::{Layer, Service, ServiceExt};
 use tower_http::cors::{AllowOrigin, Any, Cors, CorsLayer};
 use wire::Body;
 
+use self::access_log::RefusedLog;
 use self::cache::{CachePurge, HttpCache, StoreSettings};
 pub use self::config::{Config, Fronts};
 use self::dispatch::Dispatch;
@@ -113,6 +115,7 @@ struct Inner {
     /// Ends what the cache does in the background.
     background: Shutdown,
     callers: identity::Shared,
+    refused: Option<Arc<dyn Watch>>,
 }
 
 impl fmt::Debug for Gateway {
@@ -157,7 +160,16 @@ impl Gateway {
         let door = Door::new(config, counters, http);
         let shop = Shop::new(services, openapi, http);
         let dispatch = Dispatch::new(door, live.clone(), shop);
+        // Only a table has a log of requests.
+        let refused = config.routes.as_ref().map(|_| {
+            let log = RefusedLog::new(config, live.clone(), sources.clone());
+            Arc::new(log) as Arc<dyn Watch>
+        });
         let entry = Entry::new(http, Trust::Public, dispatch);
+        let entry = match &refused {
+            Some(watch) => entry.watched(watch.clone()),
+            None => entry,
+        };
         let stack = if config.cors_origins.is_empty() {
             Either::Right(entry)
         } else {
@@ -169,7 +181,13 @@ impl Gateway {
             cache,
             background,
             callers,
+            refused,
         })))
+    }
+
+    /// Who is to hear of heads that cannot be read on the listener of the gateway, if anybody is.
+    pub fn watch(&self) -> Option<Arc<dyn Watch>> {
+        self.0.refused.clone()
     }
 
     /// Where tokens are revoked that routes of the table would still accept.

@@ -12,6 +12,7 @@ mod extract;
 mod json;
 pub mod openapi;
 mod problem;
+pub mod refused;
 mod reply;
 pub mod route;
 pub mod serve;

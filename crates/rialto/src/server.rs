@@ -9,7 +9,7 @@ use gateway::ToHttps;
 use platform::db::DbError;
 use platform::events::Consumer;
 use platform::http::HttpSettings;
-use platform::http::serve::{self, Routed, Threads};
+use platform::http::serve::{self, Gate, Routed, Threads};
 use platform::metrics::Metrics;
 use platform::tasks::{Shutdown, TaskGroup};
 use tokio::net::TcpListener;
@@ -277,14 +277,11 @@ fn open_gates(
     }
     if let Some(listener) = public {
         let threads = Threads::Own(config.workers);
-        let serving = serve::serve_behind(
-            listener,
-            fronts.public,
-            gateway,
-            http.clone(),
-            threads,
-            stop(),
-        );
+        let gate = Gate {
+            watch: gateway.watch(),
+            ..fronts.public
+        };
+        let serving = serve::serve_behind(listener, gate, gateway, http.clone(), threads, stop());
         front.spawn("gateway listener", serving);
     }
     if let Some(listener) = redirect {

@@ -4,7 +4,9 @@ mod http1;
 mod http2;
 
 use std::convert::Infallible;
+use std::fmt;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,7 +56,32 @@ pub struct Settings {
     /// How long it may take to say so.
     pub ping_timeout: Duration,
     /// Writes the answer to what cannot be read.
-    pub refuse: fn(Malformed) -> Response<Body>,
+    pub refuse: Refuse,
+}
+
+/// What answers a head that cannot be read. Cheap to clone.
+#[derive(Clone)]
+pub struct Refuse(Arc<dyn Fn(Malformed) -> Response<Body> + Send + Sync>);
+
+impl Refuse {
+    /// Answers by `answer`, which is called once for each such head: the connection ends with it.
+    pub fn new(answer: impl Fn(Malformed) -> Response<Body> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(answer))
+    }
+}
+
+impl Deref for Refuse {
+    type Target = dyn Fn(Malformed) -> Response<Body> + Send + Sync;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+impl fmt::Debug for Refuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Refuse")
+    }
 }
 
 impl Default for Settings {
@@ -68,11 +95,11 @@ impl Default for Settings {
             streams: 250,
             ping_interval: Duration::from_secs(30),
             ping_timeout: Duration::from_secs(20),
-            refuse: |malformed| {
+            refuse: Refuse::new(|malformed| {
                 let mut response = Response::new(Body::full(malformed.to_string()));
                 *response.status_mut() = status(malformed);
                 response
-            },
+            }),
         }
     }
 }

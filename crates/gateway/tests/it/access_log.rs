@@ -1,11 +1,14 @@
 //! Lines in the log for requests.
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use testkit::Backend;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpSocket;
 use tracing_subscriber::EnvFilter;
 
 use crate::bridge::Bridge;
@@ -59,6 +62,18 @@ impl Log {
             .map(|line| serde_json::from_str(line).expect("JSON"));
         lines
             .filter(|line: &Value| line["trace_id"] == id)
+            .collect()
+    }
+
+    /// The lines of a client.
+    fn of_client(&self, client: Ipv4Addr) -> Vec<Value> {
+        let client = client.to_string();
+        let text = self.text();
+        let lines = text
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"));
+        lines
+            .filter(|line: &Value| line["client"] == client)
             .collect()
     }
 
@@ -277,6 +292,115 @@ async fn who_is_refused_at_the_door_is_told_too() {
         line.get("route").is_none() && line.get("attempts").is_none(),
         "{line}"
     );
+}
+
+/// Says `head` from an address of this machine that no other test has, and hears the status.
+async fn says(bridge: &Bridge, from: Ipv4Addr, head: &str) -> u16 {
+    let address = bridge.client().base()["http://".len()..].parse();
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind((from, 0).into()).expect("bound");
+    let mut line = socket.connect(address.expect("an address")).await;
+    let line = line.as_mut().expect("connects");
+    line.write_all(head.as_bytes()).await.expect("written");
+    let mut begun = [0; 12];
+    line.read_exact(&mut begun).await.expect("an answer");
+    let status = begun[9..].iter().map(|digit| u16::from(digit - b'0'));
+    status.fold(0, |status, digit| 10 * status + digit)
+}
+
+#[tokio::test]
+async fn what_never_becomes_a_request_has_its_line() {
+    let log = Log::listen();
+    let sizes = [("http.uri_limit", String::from("2048"))];
+    let sizes = [
+        &sizes[..],
+        &[("http.header_limit", String::from("8KiB"))],
+        &[("gateway.trusted", String::from("[\"127.0.6.9\"]"))],
+    ]
+    .concat();
+    let table = "[gateway.access_log]";
+    let bridge = Bridge::open_with(table, &[], &sizes).await;
+
+    // A head that can be read, with a target that is too long.
+    let (client, id) = (Ipv4Addr::new(127, 0, 6, 1), trace(6, 1));
+    let target = format!("/{}?password=hidden", "a".repeat(3000));
+    let rest = format!("host: shop\r\ntraceparent: {}\r\n\r\n", parent(id));
+    let head = format!("PUT {target} HTTP/1.1\r\nx-request-id: mine-8\r\n{rest}");
+    assert_eq!(says(&bridge, client, &head).await, 414);
+    let [line] = log.lines(id).try_into().expect("one line");
+    for (field, told) in [
+        ("status", json!(414)),
+        ("client", json!("127.0.6.1")),
+        ("method", json!("PUT")),
+        ("path", json!(format!("/{}", "a".repeat(1023)))),
+        ("request_id", json!("mine-8")),
+        ("target", json!("gateway::access_log")),
+    ] {
+        assert_eq!(line[field], told, "{field} in {line}");
+    }
+    assert!(line["micros"].is_u64(), "{line}");
+
+    // One whose fields are; a proxy that is trusted names the client.
+    let (proxy, id) = (Ipv4Addr::new(127, 0, 6, 9), trace(6, 2));
+    let large = format!("x-large: {}\r\nx-forwarded-for: 10.1.2.3", "a".repeat(9000));
+    let rest = format!("host: shop\r\ntraceparent: {}\r\n\r\n", parent(id));
+    let head = format!("GET /large HTTP/1.1\r\n{large}\r\n{rest}");
+    assert_eq!(says(&bridge, proxy, &head).await, 431);
+    let [line] = log.lines(id).try_into().expect("one line");
+    let told = (&line["status"], &line["path"], &line["client"]);
+    assert_eq!(told, (&json!(431), &json!("/large"), &json!("10.1.2.3")));
+
+    // Heads of which nothing is known but who has sent them.
+    let endless = format!("GET / HTTP/1.1\r\nx-large: {}", "a".repeat(20_000));
+    let heads = [
+        (endless.as_str(), 431),
+        ("GET / HTTP/1.1\r\n :\r\n\r\n", 400),
+        ("GET / HTTP/3.0\r\n\r\n", 505),
+    ];
+    for (last, (head, status)) in (11..).zip(heads) {
+        let client = Ipv4Addr::new(127, 0, 6, last);
+        assert_eq!(says(&bridge, client, head).await, status);
+        let [line] = log.of_client(client).try_into().expect("one line");
+        assert_eq!(line["status"], status, "{line}");
+        for unknown in ["trace_id", "method", "path", "micros"] {
+            assert!(line.get(unknown).is_none(), "{unknown} in {line}");
+        }
+    }
+    assert!(!log.text().contains("hidden"));
+}
+
+#[tokio::test]
+async fn what_never_becomes_a_request_is_told_by_the_sample_only() {
+    let log = Log::listen();
+    // Everything is slow, but clients can have this as often as they like.
+    let none = "[gateway.access_log]\nsample = 0\nslow = \"0s\"";
+    let sizes = [("http.uri_limit", String::from("2048"))];
+    let bridge = Bridge::open_with(none, &[], &sizes).await;
+    let client = Ipv4Addr::new(127, 0, 7, 1);
+    let long = format!("GET /{} HTTP/1.1\r\nhost: shop\r\n\r\n", "a".repeat(3000));
+    let heads = [
+        (long.as_str(), 414),
+        ("GET / HTTP/1.1\r\n :\r\n\r\n", 400),
+        ("GET / HTTP/3.0\r\n\r\n", 505),
+    ];
+    for (head, status) in heads {
+        assert_eq!(says(&bridge, client, head).await, status);
+    }
+    assert_eq!(log.of_client(client), [Value::Null; 0]);
+
+    // The table that is in force decides.
+    bridge.write("[gateway.access_log]");
+    assert_eq!(bridge.admin().post("/gateway/reload", ()).await.status, 204);
+    for (head, status) in heads {
+        assert_eq!(says(&bridge, client, head).await, status);
+    }
+    assert_eq!(log.of_client(client).len(), heads.len());
+    bridge.write("");
+    assert_eq!(bridge.admin().post("/gateway/reload", ()).await.status, 204);
+    for (head, status) in heads {
+        assert_eq!(says(&bridge, client, head).await, status);
+    }
+    assert_eq!(log.of_client(client).len(), heads.len());
 }
 
 #[tokio::test]

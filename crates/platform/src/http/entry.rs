@@ -10,14 +10,16 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use http::header::{CONTENT_LENGTH, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
 use tokio::time::{Sleep, sleep_until};
 use tower::Service;
 use wire::Body;
+use wire::server::Connection;
 
 use super::problem::{Unwritten, refuse, write};
+use super::refused::{Asked, Refused, Watch};
 use super::{ApiError, HttpContext, HttpSettings};
 use crate::context::{RequestContext, RequestId};
 use crate::telemetry::TraceContext;
@@ -66,18 +68,36 @@ pub enum Trust {
 /// problems into `application/problem+json`. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Entry<S> {
-    http: Arc<HttpContext>,
+    shared: Arc<Shared>,
     trust: Trust,
     inner: S,
+}
+
+/// Behind one pointer, as every request holds it.
+#[derive(Debug)]
+struct Shared {
+    http: HttpContext,
+    /// Who hears of what `inner` does not.
+    watch: Option<Arc<dyn Watch>>,
 }
 
 impl<S> Entry<S> {
     /// The entry to `inner`.
     pub fn new(http: &HttpContext, trust: Trust, inner: S) -> Self {
+        let (http, watch) = (http.clone(), None);
         Self {
-            http: Arc::new(http.clone()),
+            shared: Arc::new(Shared { http, watch }),
             trust,
             inner,
+        }
+    }
+
+    /// The same entry; `watch` hears of requests that are refused before `inner` is asked.
+    pub fn watched(self, watch: Arc<dyn Watch>) -> Self {
+        let (http, watch) = (self.shared.http.clone(), Some(watch));
+        Self {
+            shared: Arc::new(Shared { http, watch }),
+            ..self
         }
     }
 }
@@ -97,17 +117,22 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let http = self.http.clone();
-        let arrival = Arrival::of(&http, self.trust, &request);
+        let shared = self.shared.clone();
+        let arrival = Arrival::of(&shared.http, self.trust, &request);
         // Called here and not in the future, which would hold the request, and be so much larger.
-        let running = match too_long(&request, &http.settings) {
-            Some(problem) => Err(problem),
+        let running = match too_long(&request, &shared.http.settings) {
+            Some(problem) => {
+                if let Some(watch) = &shared.watch {
+                    watch.refused(&arrival.refused(&request, &problem));
+                }
+                Err(problem)
+            }
             None => arrival.context.enter(|| {
                 let call = AssertUnwindSafe(|| self.inner.call(request));
                 std::panic::catch_unwind(call).map_err(|_| panicked())
             }),
         };
-        Box::pin(arrival.answer(http, running))
+        Box::pin(arrival.answer(shared, running))
     }
 }
 
@@ -134,9 +159,23 @@ impl Arrival {
         }
     }
 
+    /// The request as it is refused for `problem`.
+    fn refused<'a>(&'a self, request: &'a Request<Body>, problem: &Problem) -> Refused<'a> {
+        let status = StatusCode::from_u16(problem.status);
+        Refused {
+            status: status.unwrap_or(StatusCode::BAD_REQUEST),
+            connection: request.extensions().get::<Connection>(),
+            asked: Some(Asked {
+                request,
+                context: &self.context,
+                took: self.started.elapsed(),
+            }),
+        }
+    }
+
     async fn answer(
         self,
-        http: Arc<HttpContext>,
+        shared: Arc<Shared>,
         running: Result<impl Future<Output = Result<Response<Body>, Infallible>>, Problem>,
     ) -> Result<Response<Body>, Infallible> {
         let mut response = match running {
@@ -151,7 +190,7 @@ impl Arrival {
             response = told(&problem, path, trace, response);
         }
         let took = self.started.elapsed();
-        if took > http.settings.slow {
+        if took > shared.http.settings.slow {
             let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             tracing::warn!(path, millis, trace_id = %trace.trace_id_text(), "a slow answer");
         }

@@ -28,11 +28,12 @@ use wire::Body;
 use wire::front::{Front, Passed, Refused};
 use wire::http1::Malformed;
 use wire::network::Networks;
-use wire::server::{Answers, Settings};
+use wire::server::{Answers, Connection, Refuse, Settings};
 use wire::tls::{HandshakeError, Presented};
 use wire::workers::{Serving, Workers};
 
 use self::clients::{Clients, Counted};
+use super::refused::{Refused as RefusedHead, Watch};
 use super::{HttpSettings, write};
 use crate::metrics::HandshakeLabels;
 use crate::tasks::Shutdown;
@@ -76,6 +77,8 @@ pub struct Gate {
     pub uncounted: Networks,
     /// Handshakes that fail.
     pub failed_handshakes: Family<HandshakeLabels, Counter>,
+    /// Who hears of heads that cannot be read.
+    pub watch: Option<Arc<dyn Watch>>,
 }
 
 /// Answers connections of `listener` in the clear; see [`serve_behind`].
@@ -109,6 +112,7 @@ pub async fn serve_behind(
         front: gate.front,
         failed_handshakes: gate.failed_handshakes,
         clients: room.clients.clone(),
+        watch: gate.watch,
         settings: Arc::new(connection_settings(&settings)),
         drain: shutdown.token(),
     });
@@ -162,6 +166,7 @@ struct Door {
     front: Front,
     failed_handshakes: Family<HandshakeLabels, Counter>,
     clients: Arc<Clients>,
+    watch: Option<Arc<dyn Watch>>,
     settings: Arc<Settings>,
     drain: CancellationToken,
 }
@@ -201,8 +206,30 @@ impl Door {
             return;
         }
         let answers = Presented::new(answers, certificate);
-        let (settings, drain) = (self.settings.clone(), self.drain.clone());
+        let (settings, drain) = (self.settings_of(&connection), self.drain.clone());
         wire::server::serve(stream, protocol, connection, answers, settings, drain).await;
+    }
+
+    /// The settings of a connection. Where somebody watches they are its own, so that they know whose
+    /// head is refused: that costs each connection a little, and no request anything.
+    fn settings_of(&self, connection: &Connection) -> Arc<Settings> {
+        let Some(watch) = self.watch.clone() else {
+            return self.settings.clone();
+        };
+        let connection = connection.clone();
+        let watched = move |malformed| {
+            let response = refuse(malformed);
+            watch.refused(&RefusedHead {
+                status: response.status(),
+                connection: Some(&connection),
+                asked: None,
+            });
+            response
+        };
+        Arc::new(Settings {
+            refuse: Refuse::new(watched),
+            ..Settings::clone(&self.settings)
+        })
     }
 }
 
@@ -251,7 +278,7 @@ fn connection_settings(settings: &HttpSettings) -> Settings {
         // tells.
         head_limit: settings.header_limit.saturating_mul(2).max(8192),
         head_timeout: settings.header_timeout,
-        refuse,
+        refuse: Refuse::new(refuse),
         ..Settings::default()
     }
 }
