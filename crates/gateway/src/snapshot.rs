@@ -12,7 +12,7 @@ use kernel::problem::codes;
 use kernel::{Kind, Problem};
 use platform::http::refuse;
 use platform::http::route::RouteMetrics;
-use platform::metrics::{Metrics, RouteLabels};
+use platform::metrics::{Held, Metrics, Named, RouteLabels};
 use wire::Body;
 
 use crate::cache::HttpCache;
@@ -104,6 +104,9 @@ pub(crate) struct Route {
     /// Who may call.
     auth: Option<Guard>,
     metrics: RouteMetrics,
+    /// As long as it may be counted under: requests that it answers hold it, whatever the table says
+    /// meanwhile.
+    _name: Held,
 }
 
 /// What answers.
@@ -131,18 +134,14 @@ impl Snapshot {
         let places = places(table, &before.places);
         let identities = Identities::new(table, &before.identities, &around.identity);
         let find = |name: &str| upstreams.get(name).cloned();
-        let make = |name: &str, path: &str, target: Option<Target>, auth: Option<&Auth>| {
-            let labels = RouteLabels {
-                role: "gateway",
-                route: name.to_owned(),
-                method: String::from("*"),
-            };
+        let make = |name: RouteName, path: &str, target: Option<Target>, auth: Option<&Auth>| {
             Arc::new(Route {
-                name: name.to_owned(),
+                name: name.labels.route.clone(),
                 template: path.to_owned(),
                 target: target.expect("the table was checked"),
                 auth: auth.map(|auth| Guard::new(auth, &identities)),
-                metrics: RouteMetrics::new(labels, &around.metrics),
+                metrics: RouteMetrics::new(name.labels, &around.metrics),
+                _name: name.held,
             })
         };
         let routes = table
@@ -150,6 +149,7 @@ impl Snapshot {
             .iter()
             .map(toml::Spanned::get_ref)
             .map(|route| {
+                let name = RouteName::new(&route.name, &around.metrics);
                 let forward = || {
                     let forward = Forward::new(route, around, find)?;
                     let places = places.get(&route.name).cloned();
@@ -158,15 +158,16 @@ impl Snapshot {
                 };
                 let redirect = Redirect::new(route).map(Target::Redirect);
                 let target = redirect.or_else(forward);
-                make(&route.name, &route.path, target, route.auth.as_ref())
+                make(name, &route.path, target, route.auth.as_ref())
             });
         let composes = table
             .composes
             .iter()
             .map(toml::Spanned::get_ref)
             .map(|compose| {
+                let name = RouteName::new(&compose.name, &around.metrics);
                 let target = Compose::new(compose, around.longest).map(Target::Compose);
-                make(&compose.name, &compose.path, target, None)
+                make(name, &compose.path, target, None)
             });
         Self {
             router: Router::new(all_conditions(table)).expect("the table was checked"),
@@ -215,6 +216,24 @@ impl Snapshot {
 
     pub(crate) fn identities(&self) -> &Identities {
         &self.identities
+    }
+}
+
+/// What a route is counted under; held before anything is, what is in its stack as well.
+struct RouteName {
+    labels: RouteLabels,
+    held: Held,
+}
+
+impl RouteName {
+    fn new(name: &str, metrics: &Metrics) -> Self {
+        let labels = RouteLabels {
+            role: "gateway",
+            route: name.to_owned(),
+            method: String::from("*"),
+        };
+        let held = metrics.hold(Named::Route(labels.clone()));
+        Self { labels, held }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Metrics in the Prometheus text format. Labels are bounded: route templates, never addresses.
 
 mod http_cache;
+mod named;
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 pub use self::http_cache::{HttpCacheLabels, HttpCacheMetrics};
+use self::named::Names;
+pub use self::named::{Held, Named};
 
 /// From 100 microseconds to 10 seconds: what a request may take.
 const SECONDS: [f64; 15] = [
@@ -106,6 +109,21 @@ pub struct UpstreamLabels {
     pub outcome: &'static str,
 }
 
+impl UpstreamLabels {
+    /// All outcomes.
+    pub const OUTCOMES: [&'static str; 9] = [
+        "answered",
+        "failed",
+        "late",
+        "repeated",
+        "hedged",
+        "hedge_won",
+        "refused",
+        "overloaded",
+        "ejected",
+    ];
+}
+
 /// Labels of the servers of an upstream.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ServersLabels {
@@ -121,6 +139,11 @@ pub struct LimitLabels {
     /// `allowed`, `limited`, `shadowed` (would have been limited) or `error` (the counters were
     /// away).
     pub outcome: &'static str,
+}
+
+impl LimitLabels {
+    /// All outcomes.
+    pub const OUTCOMES: [&'static str; 4] = ["allowed", "limited", "shadowed", "error"];
 }
 
 /// Labels of handshakes of TLS that have failed.
@@ -150,6 +173,7 @@ pub struct RedisUserLabels {
 #[derive(Clone)]
 pub struct Metrics {
     registry: Arc<Mutex<Registry>>,
+    names: Names,
     /// Answers by route and status.
     pub http_answers: Family<AnswerLabels, Counter>,
     /// Time from the first byte of the request to the head of the answer, in seconds.
@@ -215,6 +239,7 @@ impl Metrics {
     pub fn new() -> Self {
         let metrics = Self {
             registry: Arc::new(Mutex::new(Registry::with_prefix("rialto"))),
+            names: Names::default(),
             http_answers: Family::default(),
             http_duration: Family::new_with_constructor(seconds),
             http_in_flight: Family::default(),

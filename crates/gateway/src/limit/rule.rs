@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 use http::request::Parts;
-use platform::metrics::{LimitLabels, Metrics};
+use platform::metrics::{Held, LimitLabels, Metrics, Named};
 use prometheus_client::metrics::counter::Counter;
 use ring::digest::{SHA256, digest};
 
@@ -43,6 +43,7 @@ pub(crate) struct Rule {
     /// How an item of `RateLimit` begins.
     pub(crate) item: String,
     pub(crate) counted: Counted,
+    _name: Held,
 }
 
 /// How often a rule came to which decision.
@@ -174,6 +175,7 @@ impl Rule {
             ));
         }
         let (units, window) = quota.policy(settings.rate, burst);
+        let held = metrics.hold(Named::Rule(name.clone()));
         let counted = |outcome| {
             let rule = name.clone();
             let labels = LimitLabels { rule, outcome };
@@ -197,6 +199,7 @@ impl Rule {
                 errors: counted("error"),
             },
             name,
+            _name: held,
         })
     }
 }

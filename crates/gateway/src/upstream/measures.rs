@@ -1,6 +1,6 @@
 //! The metrics of one upstream, looked up once.
 
-use platform::metrics::{Metrics, ServersLabels, UpstreamLabels};
+use platform::metrics::{Held, Metrics, Named, ServersLabels, UpstreamLabels};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 
@@ -20,10 +20,12 @@ pub(super) struct Measures {
     pub(super) usable: Gauge,
     /// Of servers whose room is limited.
     pub(super) room: Option<Gauge>,
+    _name: Held,
 }
 
 impl Measures {
     pub(super) fn new(upstream: &str, limited: bool, metrics: &Metrics) -> Self {
+        let name = metrics.hold(Named::Upstream(upstream.to_owned()));
         let count = |outcome| {
             let labels = UpstreamLabels {
                 upstream: upstream.to_owned(),
@@ -35,6 +37,7 @@ impl Measures {
             upstream: upstream.to_owned(),
         };
         Self {
+            _name: name,
             answered: count("answered"),
             failed: count("failed"),
             late: count("late"),

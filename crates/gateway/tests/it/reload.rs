@@ -1,5 +1,7 @@
 //! The table in force, and the next one.
 
+use std::time::Duration;
+
 use testkit::Backend;
 
 use crate::bridge::Bridge;
@@ -111,4 +113,105 @@ async fn many_reloads_fail_no_request() {
     }
     stop.begin();
     assert!(asking.await.expect("nothing failed") > 0);
+}
+
+/// An upstream and a route of it, of one name, with all that is counted under it.
+fn named(name: &str, backend: &Backend) -> String {
+    let url = backend.url();
+    format!(
+        r#"
+        [gateway.upstream.{name}]
+        servers = ["{url}"]
+        concurrency = {{ max = 100 }}
+        [[gateway.route]]
+        name = "{name}"
+        path = "/{name}"
+        upstream = "{name}"
+        cache = {{}}
+        limit = [{{ name = "{name}", per = "address", rate = "1000/1m" }}]
+        "#
+    )
+}
+
+async fn metrics(bridge: &Bridge) -> String {
+    let metrics = bridge.admin().get("/metrics").await;
+    String::from_utf8_lossy(&metrics.bytes).into_owned()
+}
+
+/// What the metrics have under a name.
+async fn counted(bridge: &Bridge, name: &str) -> Vec<String> {
+    let metrics = metrics(bridge).await;
+    let lines = metrics.lines();
+    let named = lines.filter(|line| line.contains(&format!("=\"{name}\"")));
+    named.map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn what_no_table_has_any_more_is_counted_no_more() {
+    let backend = Backend::start("one").await;
+    let (stays, goes) = (named("stays", &backend), named("goes", &backend));
+    let bridge = Bridge::open(&format!("{stays}{goes}")).await;
+    let client = bridge.client();
+    client.get("/stays").await.expect(200);
+    client.get("/goes").await.expect(200);
+    let before = counted(&bridge, "goes").await;
+    for family in [
+        "http_answers_total",
+        "http_duration_seconds_count",
+        "http_statements_total",
+        "http_cache_misses_total",
+        "limit_decisions_total",
+        "upstream_requests_total",
+        "upstream_usable_servers",
+        "upstream_room",
+    ] {
+        let family = format!("rialto_{family}{{");
+        assert!(
+            before.iter().any(|line| line.starts_with(&family)),
+            "{family} in {before:#?}"
+        );
+    }
+
+    // A request of the old table is under way while the new one comes into force, which says of the
+    // upstream that stays something else.
+    backend.falls_silent();
+    let asked = backend.requests();
+    let reload = async {
+        while backend.requests() == asked {
+            tokio::task::yield_now().await;
+        }
+        bridge.write(&stays.replace("max = 100", "max = 200"));
+        assert_eq!(bridge.admin().post("/gateway/reload", ()).await.status, 204);
+        backend.speaks_again();
+    };
+    let (answer, ()) = tokio::join!(client.get("/goes?late"), reload);
+    answer.expect(200);
+    client.get("/goes").await.problem(404, "request.no_route");
+    let gone = async { while !counted(&bridge, "goes").await.is_empty() {} };
+    let gone = tokio::time::timeout(Duration::from_secs(20), gone).await;
+    assert!(gone.is_ok(), "{:#?}", counted(&bridge, "goes").await);
+
+    // What stays goes on where it was.
+    client.get("/stays").await.expect(200);
+    let kept = counted(&bridge, "stays").await;
+    for counter in [
+        "rialto_http_answers_total{role=\"gateway\",route=\"stays\",method=\"*\",status=\"200\"} 2",
+        "rialto_http_cache_misses_total{route=\"stays\"} 2",
+        "rialto_limit_decisions_total{rule=\"stays\",outcome=\"allowed\"} 2",
+        "rialto_upstream_requests_total{upstream=\"stays\",outcome=\"answered\"} 2",
+    ] {
+        assert!(
+            kept.iter().any(|line| line == counter),
+            "{counter} in {kept:#?}"
+        );
+    }
+
+    // What comes back begins anew.
+    bridge.write(&format!("{stays}{goes}"));
+    assert_eq!(bridge.admin().post("/gateway/reload", ()).await.status, 204);
+    client.get("/goes").await.expect(200);
+    let again = counted(&bridge, "goes").await;
+    let answers =
+        "rialto_http_answers_total{role=\"gateway\",route=\"goes\",method=\"*\",status=\"200\"} 1";
+    assert!(again.iter().any(|line| line == answers), "{again:#?}");
 }
