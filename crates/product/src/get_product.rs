@@ -8,7 +8,7 @@ use platform::http::{ApiError, CallerOf, PathId, Reply};
 
 use crate::model::{Product, ProductStatus};
 use crate::store::products::{self, KeptProduct};
-use crate::{ProductError, ProductService, document};
+use crate::{ProductError, ProductService, document, tags};
 
 /// Shows a product. Drafts and archived products are shown to staff with `catalogue:read` only.
 #[utoipa::path(
@@ -74,7 +74,7 @@ pub(crate) fn show(
     };
     let reply = reply.tagged(etag);
     Ok(match kept.status {
-        ProductStatus::Active => reply.public(),
+        ProductStatus::Active => reply.public().purged_by(tags::of_product(kept.id)),
         _ => reply,
     })
 }

@@ -47,6 +47,7 @@ mod sheet;
 mod stock;
 mod store;
 mod sweep;
+mod tags;
 mod update_category;
 mod update_product;
 

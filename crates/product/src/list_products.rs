@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::model::{ProductStatus, ProductSummary};
 use crate::rules::HIGHEST_PRICE;
 use crate::store::listing::{self, Filter, Listed};
-use crate::{ProductError, ProductService};
+use crate::{ProductError, ProductService, tags};
 
 kernel::text_enum! {
     /// In which order products are listed.
@@ -140,7 +140,7 @@ impl ProductService {
         };
         let reply = Reply::written(page);
         Ok(match query.status {
-            ProductStatus::Active => reply.public(),
+            ProductStatus::Active => reply.public().purged_by(tags::of_lists()),
             _ => reply,
         })
     }

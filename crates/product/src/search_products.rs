@@ -16,7 +16,7 @@ use crate::model::ProductSummary;
 use crate::rules::{HIGHEST_PRICE, MOST_TAGS};
 use crate::search::{Facet, FacetCounts, Filter, Found, Match, Place, Question, Sort, Words};
 use crate::store::search::{self, Shown};
-use crate::{ProductError, ProductService};
+use crate::{ProductError, ProductService, tags};
 
 const LONGEST_TEXT: usize = 200;
 
@@ -210,7 +210,7 @@ impl ProductService {
         let names = search::category_names(&tx, &categories);
         let (shown, names) = try_join(shown, names).await?;
         let page = write(&found, shown, names.into_iter().collect(), next)?;
-        Ok(Reply::written(page).public())
+        Ok(Reply::written(page).public().purged_by(tags::of_lists()))
     }
 }
 

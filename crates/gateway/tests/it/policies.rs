@@ -89,6 +89,61 @@ async fn what_has_changed_in_the_shop_is_not_answered_from_the_cache() {
     assert!(page(&cap).await, "other pages were not");
 }
 
+/// A cache in front of the shop: the clock of the tests stands, so nothing in it gets stale by itself.
+#[tokio::test]
+async fn the_shop_names_what_its_events_purge() {
+    let bridge = Bridge::open("").await;
+    let base = bridge.client().base();
+    bridge.write(&format!(
+        r#"
+        [gateway.upstream.shop]
+        servers = ["{base}"]
+        [[gateway.route]]
+        name = "kept"
+        path = "/kept/{{*rest}}"
+        upstream = "shop"
+        rewrite = "/v1/{{rest}}"
+        cache = {{}}
+        [[gateway.purge]]
+        on = "rialto.product.changed.v1"
+        tags = ["product-{{subject}}", "products"]
+        "#
+    ));
+    assert_eq!(bridge.admin().post("/gateway/reload", ()).await.status, 204);
+    let mug = bridge.shop.product("mug").create().await;
+    let cap = bridge.shop.product("cap").create().await;
+    bridge.shop.settle().await;
+    let of_mug = format!("/kept/products/{}", mug.id);
+    let concerned = [
+        of_mug.as_str(),
+        "/kept/products/by-slug/mug",
+        "/kept/products?limit=5",
+        "/kept/search?q=mug",
+    ];
+    let of_cap = format!("/kept/products/{}", cap.id);
+    let hit = async |path: &str| {
+        let answer = bridge.client().get(path).await;
+        let status = answer.header("cache-status").map(str::to_owned);
+        answer.expect(200);
+        status.unwrap_or_default().contains("hit")
+    };
+    for path in concerned.into_iter().chain([of_cap.as_str()]) {
+        assert!(!hit(path).await, "{path}");
+        assert!(hit(path).await, "{path}");
+    }
+    let admin = bridge.shop.admin().await;
+    let change = json!({"title": "A larger mug"});
+    let path = format!("/v1/products/{}", mug.id);
+    admin.patch(path, change).if_match("*").await.expect(200);
+    bridge.shop.settle().await;
+    for path in concerned {
+        assert!(!hit(path).await, "{path} was purged");
+    }
+    let shown = bridge.client().get(&of_mug).await.expect(200);
+    assert_eq!(shown["title"], "A larger mug");
+    assert!(hit(&of_cap).await, "what shows no other product was not");
+}
+
 #[tokio::test]
 async fn what_cannot_purge_is_told_when_the_table_is_read() {
     let backend = Backend::start("one").await;

@@ -13,6 +13,9 @@ use super::ETag;
 /// Says that the answer is the one that the first request with this key got.
 pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
+/// The tags by which shared caches can purge what they keep, separated by blanks.
+const SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
+
 /// An answer whose JSON is written already, once: to be sent, and to be kept for replays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
@@ -22,6 +25,7 @@ pub struct Reply {
     pub(crate) etag: Option<HeaderValue>,
     pub(crate) location: Option<String>,
     cache: HeaderValue,
+    tags: Option<HeaderValue>,
 }
 
 impl Reply {
@@ -33,6 +37,7 @@ impl Reply {
             etag: None,
             location: None,
             cache: HeaderValue::from_static("no-store"),
+            tags: None,
         }
     }
 
@@ -100,6 +105,12 @@ impl Reply {
         }
     }
 
+    /// The same answer, which shared caches can purge by any of these tags, separated by blanks.
+    pub fn purged_by(self, tags: HeaderValue) -> Self {
+        let tags = Some(tags);
+        Self { tags, ..self }
+    }
+
     /// The same answer, which everybody may keep for `age`, in whole seconds.
     pub fn public_for(self, age: Duration) -> Self {
         let cache = HeaderValue::try_from(format!("public, max-age={}", age.as_secs()));
@@ -143,6 +154,9 @@ impl IntoResponse for Reply {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         }
         headers.insert(CACHE_CONTROL, self.cache);
+        if let Some(tags) = self.tags {
+            headers.insert(SURROGATE_KEY, tags);
+        }
         if let Some(etag) = self.etag {
             headers.insert(ETAG, etag);
         }

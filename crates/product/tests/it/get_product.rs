@@ -9,7 +9,8 @@ use crate::create_product::shirt;
 async fn what_has_not_changed_is_not_sent_again() {
     let shop = TestShop::start().await;
     let admin = shop.admin().await;
-    admin.post("/v1/products", shirt()).await.expect(201);
+    let created = admin.post("/v1/products", shirt()).await.expect(201);
+    let tag = format!("product-{}", created["id"].as_str().expect("an id"));
     for path in ["/v1/products/by-slug/shirt"] {
         let first = shop.client().get(path).await;
         let etag = first.etag();
@@ -18,6 +19,10 @@ async fn what_has_not_changed_is_not_sent_again() {
         assert_eq!(cached.status, 304);
         assert!(cached.bytes.is_empty());
         assert_eq!(cached.etag(), etag);
+        // A cache in front that keeps it can purge it by what events name.
+        for answer in [&first, &cached] {
+            assert_eq!(answer.header("surrogate-key"), Some(&*tag));
+        }
         let other = shop.client().get(path).header("if-none-match", "\"0\"");
         other.await.expect(200);
     }
@@ -36,6 +41,7 @@ async fn drafts_are_seen_by_staff_only() {
         hidden.problem(404, "product.not_found");
         let shown = admin.get(path).await;
         assert_eq!(shown.header("cache-control"), Some("no-store"));
+        assert_eq!(shown.header("surrogate-key"), None);
         assert_eq!(shown.expect(200)["status"], "draft");
     }
 }
