@@ -24,6 +24,7 @@ use crate::path::normalise;
 use crate::router::Found;
 use crate::shop::paths;
 use crate::snapshot::{Asked, Snapshot, Surroundings, Target};
+use crate::stack::Stack;
 use crate::table::{self, Files, Source, Table};
 use crate::{TableErrors, forward};
 
@@ -65,6 +66,8 @@ impl Explainer {
             longest: Duration::from_secs(10),
             forwarding: Forwarding::default(),
             identity: Shared::new(Sources::system(), &metrics),
+            // Nobody is asked here.
+            shop: None,
             metrics,
         };
         let routes = table.routes.iter().map(toml::Spanned::get_ref);
@@ -131,32 +134,54 @@ impl Explainer {
                         .collect(),
                 }
             }
-            Target::Forward(stack) => {
-                let forward = stack.forward();
-                let mut definitions = self.definitions.iter();
-                let definition = definitions.find(|definition| definition.name == name);
-                let shares = forward
-                    .shares()
-                    .map(|(name, share)| (name.to_owned(), share));
-                let upstreams: Vec<(String, u64)> = shares.collect();
-                let theirs = self
-                    .table
-                    .upstreams()
-                    .filter(|upstream| upstreams.iter().any(|(name, _)| **name == *upstream.name));
-                let servers = theirs.flat_map(|upstream| upstream.states());
-                let seen = forward.path(target.path());
-                let seen = seen.unwrap_or_else(|| target.path().to_owned());
-                let query = target.query().map(|query| format!("?{query}"));
-                Explanation::Upstream {
-                    route: name,
-                    template: route.template.clone(),
-                    servers: servers.map(|server| server.url).collect(),
-                    upstreams,
-                    target: seen + &query.unwrap_or_default(),
-                    policies: definition.map(policies).unwrap_or_default(),
-                    checked_by: stack.validate().map(|of| of.explain(method, target.path())),
-                }
-            }
+            Target::Forward(stack) => self.of_stack(route, stack, method, target),
+        }
+    }
+
+    fn of_stack(
+        &self,
+        route: &crate::snapshot::Route,
+        stack: &Stack,
+        method: &Method,
+        target: &Uri,
+    ) -> Explanation {
+        let (name, template) = (route.name.clone(), route.template.clone());
+        let forward = stack.forward();
+        let seen = forward.path(target.path());
+        let seen = seen.unwrap_or_else(|| target.path().to_owned());
+        let query = target.query().map(|query| format!("?{query}"));
+        let query = query.unwrap_or_default();
+        let mut definitions = self.definitions.iter();
+        let definition = definitions.find(|definition| definition.name == name);
+        let policies = definition.map(policies).unwrap_or_default();
+        let checked_by = stack.validate().map(|of| of.explain(method, target.path()));
+        if forward.is_to_shop() {
+            return Explanation::ToShop {
+                route: name,
+                template,
+                answer: Box::new(self.of_shop(method, &seen)),
+                target: seen + &query,
+                policies,
+                checked_by,
+            };
+        }
+        let shares = forward
+            .shares()
+            .map(|(name, share)| (name.to_owned(), share));
+        let upstreams: Vec<(String, u64)> = shares.collect();
+        let theirs = self
+            .table
+            .upstreams()
+            .filter(|upstream| upstreams.iter().any(|(name, _)| **name == *upstream.name));
+        let servers = theirs.flat_map(|upstream| upstream.states());
+        Explanation::Upstream {
+            route: name,
+            template,
+            servers: servers.map(|server| server.url).collect(),
+            upstreams,
+            target: seen + &query,
+            policies,
+            checked_by,
         }
     }
 

@@ -10,23 +10,23 @@ use http::{Request, Response, Uri};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
 use platform::context::RequestContext;
-use platform::http::entry::{REQUEST_ID, TRACEPARENT};
+use platform::http::entry::{REQUEST_ID, TRACEPARENT, written};
 use platform::http::refuse;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use wire::Body;
 use wire::client::{Added, Fields};
 
 use crate::client_address::{Forwarding, Origin, announce, unsay};
 use crate::rewrite::Rewrite;
+use crate::shop::Shop;
 use crate::snapshot::Surroundings;
 use crate::upstream::{Sending, Upstream};
 use crate::{hop, table};
 
-/// Leads the requests of one route to its upstreams.
+/// Leads the requests of one route to its upstreams, or to the shop.
 #[derive(Debug)]
 pub(crate) struct Forward {
-    /// Each with the end of its part of all shares.
-    targets: Vec<(u64, Arc<Upstream>)>,
+    leads_to: LeadsTo,
     /// The path that the upstream sees.
     rewrite: Option<Rewrite>,
     keep_host: bool,
@@ -38,13 +38,25 @@ pub(crate) struct Forward {
     hedge: Option<table::Hedge>,
 }
 
-impl Forward {
+/// Who answers.
+#[derive(Debug)]
+enum LeadsTo {
+    /// Each with the end of its part of all shares.
+    Upstreams(Vec<(u64, Arc<Upstream>)>),
+    /// Nobody but for explanations.
+    Shop(Option<Arc<Shop>>),
+}
+
+impl LeadsTo {
     /// For a checked route; `find` knows the upstreams by their names.
-    pub(crate) fn new(
+    fn new(
         route: &table::Route,
         around: &Surroundings,
         find: impl Fn(&str) -> Option<Arc<Upstream>>,
     ) -> Option<Self> {
+        if route.shop {
+            return Some(Self::Shop(around.shop.clone()));
+        }
         let single = route.upstream.iter().map(|name| (name, &1));
         let mut targets = Vec::new();
         let mut end = 0;
@@ -52,10 +64,21 @@ impl Forward {
             end += u64::from(*share);
             targets.push((end, find(name)?));
         }
+        Some(Self::Upstreams(targets))
+    }
+}
+
+impl Forward {
+    /// For a checked route; `find` knows the upstreams by their names.
+    pub(crate) fn new(
+        route: &table::Route,
+        around: &Surroundings,
+        find: impl Fn(&str) -> Option<Arc<Upstream>>,
+    ) -> Option<Self> {
         let rewrite = route.rewrite.as_deref();
         let rewrite = rewrite.and_then(|to| Rewrite::new(&route.path, to));
         Some(Self {
-            targets,
+            leads_to: LeadsTo::new(route, around, find)?,
             rewrite,
             keep_host: route.keep_host,
             changes: route.request.is_some(),
@@ -66,36 +89,29 @@ impl Forward {
         })
     }
 
-    /// The upstreams, and how many of how many requests each gets.
+    /// The upstreams, and how many of how many requests each gets; none if the shop answers.
     pub(crate) fn shares(&self) -> impl Iterator<Item = (&str, u64)> {
+        let targets: &[_] = match &self.leads_to {
+            LeadsTo::Upstreams(targets) => targets,
+            LeadsTo::Shop(_) => &[],
+        };
         let mut before = 0;
-        self.targets.iter().map(move |(end, upstream)| {
+        targets.iter().map(move |(end, upstream)| {
             let share = end - before;
             before = *end;
             (&*upstream.name, share)
         })
     }
 
+    /// Whether the shop answers.
+    pub(crate) fn is_to_shop(&self) -> bool {
+        matches!(self.leads_to, LeadsTo::Shop(_))
+    }
+
     /// What the upstream sees of a path.
     pub(crate) fn path(&self, path: &str) -> Option<String> {
         let rewrite = self.rewrite.as_ref()?;
         Some(rewrite.of(path, None))
-    }
-
-    fn target(&self) -> Option<&Arc<Upstream>> {
-        let (all, first) = self
-            .targets
-            .last()
-            .map(|(end, _)| *end)
-            .zip(self.targets.first())?;
-        if self.targets.len() == 1 {
-            return Some(&first.1);
-        }
-        let lot = first.1.lot() % all.max(1);
-        self.targets
-            .iter()
-            .find(|(end, _)| lot < *end)
-            .map(|(_, upstream)| upstream)
     }
 
     /// Sends a request on, and returns the head of the answer.
@@ -113,9 +129,23 @@ impl Forward {
         let sending = self.sending(told.context.as_deref());
         // What waits for the answer holds the head in one place only.
         async move {
-            let sent = match (prepared, self.target()) {
-                (Ok(()), Some(upstream)) => upstream.send(&mut parts, &told, body, sending).await,
-                (Ok(()), None) => Err(no_upstream()),
+            let sent = match (prepared, &self.leads_to) {
+                (Ok(()), LeadsTo::Upstreams(targets)) => match drawn(targets) {
+                    Some(upstream) => upstream.send(&mut parts, &told, body, sending).await,
+                    None => Err(no_upstream()),
+                },
+                (Ok(()), LeadsTo::Shop(shop)) => {
+                    if let Some(origin) = told.origin.clone() {
+                        parts.extensions.insert(origin);
+                    }
+                    // Boxed, so that what is led to upstreams is not as large.
+                    let request = Request::from_parts(parts, body);
+                    let answering = ask_shop(shop.as_deref(), request, &told);
+                    let answered = timeout_at(sending.deadline, answering);
+                    Box::pin(answered)
+                        .await
+                        .unwrap_or_else(|_| Err(late_shop()))
+                }
                 (Err(problem), _) => Err(problem),
             };
             Ok(match sent {
@@ -187,6 +217,37 @@ impl Added for Told {
             }
         }
     }
+}
+
+/// One of the upstreams, by lot.
+fn drawn(targets: &[(u64, Arc<Upstream>)]) -> Option<&Arc<Upstream>> {
+    let (all, first) = targets.last().map(|(end, _)| *end).zip(targets.first())?;
+    if targets.len() == 1 {
+        return Some(&first.1);
+    }
+    let lot = first.1.lot() % all.max(1);
+    let drawn = targets.iter().find(|(end, _)| lot < *end);
+    drawn.map(|(_, upstream)| upstream)
+}
+
+/// What the shop answers: its problems, too, as another process would have written them.
+async fn ask_shop(
+    shop: Option<&Shop>,
+    request: Request<Body>,
+    told: &Told,
+) -> Result<Response<Body>, Problem> {
+    let shop = shop.ok_or_else(no_upstream)?;
+    let uri = request.uri().clone();
+    let response = shop.call(request).await;
+    Ok(match &told.context {
+        Some(context) => written(response, uri.path(), context.trace),
+        None => response,
+    })
+}
+
+fn late_shop() -> Problem {
+    let detail = "the shop gave no answer in time";
+    Problem::new(Kind::DeadlineExceeded, codes::DEADLINE, detail)
 }
 
 fn no_upstream() -> Problem {

@@ -147,6 +147,7 @@ impl Gateway {
         let second = cache::shared_by(&config.cache, config.cache_timeout, metrics);
         let cache = HttpCache::new(store, sources.clone(), measures, second, ends);
         let callers = identity::Shared::new(http.sources.clone(), &http.metrics);
+        let shop = Shop::new(services, openapi, http);
         let around = Surroundings {
             counters: counters.clone(),
             cache: cache.clone(),
@@ -155,10 +156,10 @@ impl Gateway {
             forwarding: config.forwarded,
             metrics: http.metrics.clone(),
             identity: callers.clone(),
+            shop: shop.is_there().then(|| shop.clone().into()),
         };
         let live = Live::new(config.routes.clone(), around)?;
         let door = Door::new(config, counters, http);
-        let shop = Shop::new(services, openapi, http);
         let dispatch = Dispatch::new(door, live.clone(), shop);
         // Only a table has a log of requests.
         let refused = config.routes.as_ref().map(|_| {

@@ -54,6 +54,9 @@ impl Live {
         let mut files = self.0.files.lock();
         *files = Files::default();
         let table = Table::read(source, &mut files)?;
+        if self.0.around.shop.is_none() {
+            table.does_without_shop(source)?;
+        }
         let next = Snapshot::new(&table, &self.0.present.load(), &self.0.around);
         self.0.present.store(Arc::new(next));
         Ok(())

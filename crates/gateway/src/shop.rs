@@ -1,5 +1,6 @@
 //! The shop behind the gateway: its services, in this process or in others.
 
+use std::fmt;
 use std::sync::Arc;
 
 use axum::response::IntoResponse;
@@ -29,9 +30,14 @@ type Compressible = And<And<SizeAbove, NotForContentType>, NotForContentType>;
 pub(crate) struct Shop {
     service: Compression<Routed, Compressible>,
     paths: Arc<Router>,
-    /// Whether there is one; else the gateway stands before other servers only.
     is_there: bool,
     http: HttpContext,
+}
+
+impl fmt::Debug for Shop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Shop")
+    }
 }
 
 impl Shop {
@@ -61,6 +67,11 @@ impl Shop {
             is_there: !services.routes.is_empty(),
             http: http.clone(),
         }
+    }
+
+    /// Whether there is a shop; else the gateway stands before other servers only.
+    pub(crate) fn is_there(&self) -> bool {
+        self.is_there
     }
 
     /// Whether the shop has this path, with whatever method.

@@ -24,6 +24,7 @@ use crate::limit::{Bounds, Counters, LimitFilter, Places, Rules};
 use crate::purge_on_event::PurgeRule;
 use crate::redirect::Redirect;
 use crate::router::{Found, Router};
+use crate::shop::Shop;
 use crate::stack::Stack;
 use crate::table::{self, AccessLog, Auth, Table, all_conditions};
 use crate::transform::TransformFilter;
@@ -45,6 +46,8 @@ pub(crate) struct Surroundings {
     pub(crate) metrics: Metrics,
     /// What is known of callers whatever the table says.
     pub(crate) identity: Shared,
+    /// The shop that routes can lead to, if there is one.
+    pub(crate) shop: Option<Arc<Shop>>,
 }
 
 impl fmt::Debug for Surroundings {

@@ -104,6 +104,10 @@ pub(crate) struct Route {
     /// Several, each with its share: `{ stable = 95, canary = 5 }`.
     #[serde(default)]
     pub(crate) upstreams: BTreeMap<String, u32>,
+    /// Whether the shop answers: its services in this process, and the instances of its other roles, also
+    /// those that announce themselves.
+    #[serde(default)]
+    pub(crate) shop: bool,
     /// Sends the client elsewhere.
     #[serde(default)]
     pub(crate) redirect: Option<Redirect>,

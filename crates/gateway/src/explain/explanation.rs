@@ -28,6 +28,22 @@ pub enum Explanation {
         #[serde(skip_serializing_if = "Option::is_none")]
         checked_by: Option<String>,
     },
+    /// A route of the table leads to the shop.
+    ToShop {
+        /// The route.
+        route: String,
+        /// Its path.
+        template: String,
+        /// What the shop sees.
+        target: String,
+        /// What becomes of that there.
+        answer: Box<Explanation>,
+        /// What the route does with requests, in the order in which they meet it.
+        policies: Vec<Policy>,
+        /// What the request is checked by.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        checked_by: Option<String>,
+    },
     /// An answer that is put together.
     Compose {
         /// The route.
@@ -86,39 +102,40 @@ impl fmt::Display for Explanation {
                 for (name, share) in upstreams {
                     writeln!(f, "upstream   {name}, {share} of {all} requests")?;
                 }
-                if let Some(document) = checked_by {
-                    writeln!(f, "checked by {document}")?;
-                }
-                let servers = if servers.is_empty() {
-                    String::from("none known before the gateway runs")
-                } else {
-                    servers.join(", ")
-                };
-                write!(f, "servers    {servers}\nthey see   {target}")?;
-                let mut policies = policies.iter();
-                policies.try_for_each(|(kind, says)| write!(f, "\n{kind:<10} {says}"))
+                checked(f, checked_by.as_deref())?;
+                write!(f, "servers    {}\nthey see   {target}", known(servers))?;
+                does(f, policies)
+            }
+            Self::ToShop {
+                route,
+                template,
+                target,
+                answer,
+                policies,
+                checked_by,
+            } => {
+                writeln!(f, "route      {route} ({template})")?;
+                checked(f, checked_by.as_deref())?;
+                write!(f, "shop sees  {target}\n{answer}")?;
+                does(f, policies)
             }
             Self::Redirect {
                 route,
                 status,
                 location,
-            } => {
-                write!(
-                    f,
-                    "route      {route}\nanswer     {status}, Location: {location}"
-                )
-            }
+            } => write!(
+                f,
+                "route      {route}\nanswer     {status}, Location: {location}"
+            ),
             Self::Shop {
                 role,
                 operation,
                 template,
                 access,
-            } => {
-                write!(
-                    f,
-                    "operation  {operation} ({template})\nrole       {role}\naccess     {access}"
-                )
-            }
+            } => write!(
+                f,
+                "operation  {operation} ({template})\nrole       {role}\naccess     {access}"
+            ),
             Self::Compose { route, parts } => {
                 write!(f, "route      {route}")?;
                 let mut parts = parts.iter();
@@ -131,4 +148,23 @@ impl fmt::Display for Explanation {
             Self::Refused { problem } => write!(f, "answer     400: {problem}"),
         }
     }
+}
+
+fn checked(f: &mut fmt::Formatter<'_>, by: Option<&str>) -> fmt::Result {
+    match by {
+        Some(document) => writeln!(f, "checked by {document}"),
+        None => Ok(()),
+    }
+}
+
+fn known(servers: &[String]) -> String {
+    if servers.is_empty() {
+        return String::from("none known before the gateway runs");
+    }
+    servers.join(", ")
+}
+
+fn does(f: &mut fmt::Formatter<'_>, policies: &[Policy]) -> fmt::Result {
+    let mut policies = policies.iter();
+    policies.try_for_each(|(kind, says)| write!(f, "\n{kind:<10} {says}"))
 }

@@ -136,6 +136,7 @@ impl Operation<'_> {
         let what = match self.route {
             None => "an answer that is put together has no upstream",
             Some(route) if route.redirect.is_some() => "a redirect has no upstream",
+            Some(route) if route.shop => "the shop behind this gateway has no address in the table",
             Some(_) => "its upstream is in a file, and has no address in the table",
         };
         let name = vendor.name();
@@ -160,6 +161,9 @@ impl Operation<'_> {
         let described = vendor.has_one_backend();
         if described && self.compose.is_some() {
             ignored.push(String::from("that the answer is put together"));
+        }
+        if described && self.route.is_some_and(|route| route.shop) {
+            ignored.push(String::from("`shop` (its address is not in the table)"));
         }
         if described && self.route.is_some_and(|route| route.redirect.is_some()) {
             ignored.push(String::from("`redirect` (the response is described only)"));
@@ -263,6 +267,7 @@ impl Operation<'_> {
             (Some(route), _) if route.redirect.is_some() => {
                 String::from("Sends the client elsewhere.")
             }
+            (Some(route), _) if route.shop => String::from("Answered by the shop."),
             _ => {
                 let names: Vec<&str> = self.upstreams().iter().map(|(name, _)| *name).collect();
                 format!("Answered by {}.", names.join(", "))

@@ -98,11 +98,12 @@ fn route_problems(route: &Route, table: &Table, wrong: &mut impl FnMut(String)) 
     let targets = [
         route.upstream.is_some(),
         !route.upstreams.is_empty(),
+        route.shop,
         route.redirect.is_some(),
     ];
     if targets.into_iter().filter(|target| *target).count() != 1 {
         wrong(String::from(
-            "a route has one of `upstream`, `upstreams` and `redirect`",
+            "a route has one of `upstream`, `upstreams`, `shop = true` and `redirect`",
         ));
     }
     let named = route.upstream.iter().chain(route.upstreams.keys());
@@ -114,6 +115,11 @@ fn route_problems(route: &Route, table: &Table, wrong: &mut impl FnMut(String)) 
     if !route.upstreams.is_empty() && route.upstreams.values().all(|share| *share == 0) {
         wrong(String::from("one of `upstreams` needs a share above 0"));
     }
+    if route.shop && route.keep_host {
+        wrong(String::from(
+            "`keep_host` is for routes to upstreams: the shop does not look at the host",
+        ));
+    }
     if let Some(auth) = &route.auth {
         identity::auth_problems(auth, table, wrong);
     }
@@ -122,15 +128,15 @@ fn route_problems(route: &Route, table: &Table, wrong: &mut impl FnMut(String)) 
 }
 
 fn policies(route: &Route, wrong: &mut impl FnMut(String)) {
-    let named = route.upstream.is_some() || !route.upstreams.is_empty();
-    if !named && (route.cache.is_some() || !route.limits.is_empty()) {
+    let leads = route.upstream.is_some() || !route.upstreams.is_empty() || route.shop;
+    if !leads && (route.cache.is_some() || !route.limits.is_empty()) {
         wrong(String::from(
-            "`cache` and `limit` are for routes to upstreams",
+            "`cache` and `limit` are for routes to upstreams, or to the shop",
         ));
     }
-    if !named && (route.body_limit.is_some() || route.concurrency.is_some()) {
+    if !leads && (route.body_limit.is_some() || route.concurrency.is_some()) {
         wrong(String::from(
-            "`body_limit` and `concurrency` are for routes to upstreams",
+            "`body_limit` and `concurrency` are for routes to upstreams, or to the shop",
         ));
     }
     let at_once = route.concurrency.map(|at_once| at_once.faults());

@@ -67,6 +67,9 @@ impl std::error::Error for TableErrors {}
 /// What is wrong, and where in the text.
 pub(super) type Finding = (Option<Range<usize>>, String);
 
+/// Where errors in the table of the demo shop are.
+const DEMO: &str = "data/demo-routes.toml";
+
 impl Table {
     /// Reads and checks a table; `files` are those that it was made of.
     pub(crate) fn read(source: &Source, files: &mut Files) -> Result<Self, TableErrors> {
@@ -74,7 +77,7 @@ impl Table {
             Source::File(file) => file,
             Source::Demo => {
                 let text = include_str!("../../../../data/demo-routes.toml");
-                return Self::parse(text, Path::new("data/demo-routes.toml"), files);
+                return Self::parse(text, Path::new(DEMO), files);
             }
         };
         match files.read(file) {
@@ -87,6 +90,28 @@ impl Table {
                 }],
             }),
         }
+    }
+
+    /// Whether it leads to other servers only; all else is wrong where there is no shop.
+    pub(crate) fn does_without_shop(&self, source: &Source) -> Result<(), TableErrors> {
+        let routes = self.routes.iter().map(toml::Spanned::get_ref);
+        let errors = routes.filter(|route| route.shop).map(|route| TableError {
+            line: None,
+            problem: format!(
+                "the route `{}` leads to the shop, and this gateway stands before none: name its \
+                 roles in `peers`, or serve them here",
+                route.name
+            ),
+        });
+        let errors: Vec<TableError> = errors.collect();
+        if errors.is_empty() {
+            return Ok(());
+        }
+        let file = match source {
+            Source::File(file) => file.clone(),
+            Source::Demo => DEMO.into(),
+        };
+        Err(TableErrors { file, errors })
     }
 
     /// Reads and checks a text; `file` is for the errors, and the files that it names are beside it.

@@ -92,24 +92,18 @@ async fn what_has_changed_in_the_shop_is_not_answered_from_the_cache() {
 /// A cache in front of the shop: the clock of the tests stands, so nothing in it gets stale by itself.
 #[tokio::test]
 async fn the_shop_names_what_its_events_purge() {
-    let bridge = Bridge::open("").await;
-    let base = bridge.client().base();
-    bridge.write(&format!(
-        r#"
-        [gateway.upstream.shop]
-        servers = ["{base}"]
+    let table = r#"
         [[gateway.route]]
         name = "kept"
-        path = "/kept/{{*rest}}"
-        upstream = "shop"
-        rewrite = "/v1/{{rest}}"
-        cache = {{}}
+        path = "/kept/{*rest}"
+        shop = true
+        rewrite = "/v1/{rest}"
+        cache = {}
         [[gateway.purge]]
         on = "rialto.product.changed.v1"
-        tags = ["product-{{subject}}", "products"]
-        "#
-    ));
-    assert_eq!(bridge.admin().post("/gateway/reload", ()).await.status, 204);
+        tags = ["product-{subject}", "products"]
+        "#;
+    let bridge = Bridge::open(table).await;
     let mug = bridge.shop.product("mug").create().await;
     let cap = bridge.shop.product("cap").create().await;
     bridge.shop.settle().await;
@@ -142,6 +136,47 @@ async fn the_shop_names_what_its_events_purge() {
     let shown = bridge.client().get(&of_mug).await.expect(200);
     assert_eq!(shown["title"], "A larger mug");
     assert!(hit(&of_cap).await, "what shows no other product was not");
+}
+
+#[tokio::test]
+async fn a_route_to_the_shop_keeps_its_rules_and_the_shop_its_own() {
+    let table = r#"
+        [[gateway.route]]
+        name = "few"
+        path = "/v1/products"
+        shop = true
+        limit = [{ name = "few", per = "address", rate = "2/1h" }]
+        [[gateway.route]]
+        name = "staff"
+        path = "/staff/{*rest}"
+        shop = true
+        rewrite = "/v1/{rest}"
+        [gateway.route.response]
+        headers = { set = { x-through = "the table" } }
+        "#;
+    let bridge = Bridge::open(table).await;
+    let shop = bridge.client();
+    for _ in 0..2 {
+        let listed = shop.get("/v1/products").await;
+        assert!(listed.header("ratelimit").is_some());
+        listed.expect(200);
+    }
+    shop.get("/v1/products").await.problem(429, "limit.rate");
+    // Another path of the shop has no such rule.
+    shop.get("/v1/search?q=mug").await.expect(200);
+
+    // What the table says of a route takes nothing away from what the shop says of its own.
+    let orders = "/staff/orders";
+    let refused = shop.get(orders).await;
+    assert_eq!(refused.header("x-through"), Some("the table"));
+    refused.problem(401, "auth.required");
+    let admin = bridge.shop.admin().await;
+    let answer = admin.get(orders).await;
+    assert_eq!(answer.header("x-through"), Some("the table"));
+    answer.expect(200);
+    shop.get("/staff/nothing")
+        .await
+        .problem(404, "request.no_route");
 }
 
 #[tokio::test]

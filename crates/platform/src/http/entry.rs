@@ -186,9 +186,7 @@ impl Arrival {
             Err(problem) => refuse(problem),
         };
         let (path, trace) = (self.uri.path(), self.context.trace);
-        if let Some(Unwritten(problem)) = response.extensions_mut().remove::<Unwritten>() {
-            response = told(&problem, path, trace, response);
-        }
+        response = written(response, path, trace);
         let took = self.started.elapsed();
         if took > shared.http.settings.slow {
             let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
@@ -256,6 +254,15 @@ fn too_long(request: &Request<Body>, settings: &HttpSettings) -> Option<Problem>
         return Some(Problem::new(Kind::HeadersTooLarge, code, detail));
     }
     None
+}
+
+/// The answer to what `path` asked for in `trace`, with its problem written if it is one. For what changes
+/// or keeps answers before they leave; all others are written at the listener.
+pub fn written(mut response: Response<Body>, path: &str, trace: TraceContext) -> Response<Body> {
+    match response.extensions_mut().remove::<Unwritten>() {
+        Some(Unwritten(problem)) => told(&problem, path, trace, response),
+        None => response,
+    }
 }
 
 /// Writes the problem, keeps the headers that were set, and logs what is our fault with its whole

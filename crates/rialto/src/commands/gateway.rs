@@ -51,8 +51,12 @@ fn explain(global: &Global, request: ExplainRequest) -> Outcome {
     } else {
         say(&explanation)?;
     }
+    let answer = match &explanation {
+        Explanation::ToShop { answer, .. } => answer,
+        explanation => explanation,
+    };
     let refused = matches!(
-        explanation,
+        answer,
         Explanation::Nobody | Explanation::OtherMethods { .. } | Explanation::Refused { .. }
     );
     Ok(if refused { Exit::Look } else { Exit::Done })

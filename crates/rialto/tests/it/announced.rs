@@ -103,11 +103,19 @@ async fn no_request_fails_while_instances_come_and_go() {
     let flags = keys
         .iter()
         .map(|key| (key.as_str(), "announced:".to_owned()));
-    let flags: Vec<_> = flags.collect();
+    let mut flags: Vec<_> = flags.collect();
+    // Also through a route of a table.
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let table = folder.path().join("routes.toml");
+    let kept = "[[gateway.route]]\nname = \"table\"\npath = \"/table/{*rest}\"\nshop = true\nrewrite = \"/v1/{rest}\"";
+    std::fs::write(&table, kept).expect("written");
+    flags.push(("gateway.routes", table.display().to_string()));
     let gateway = Process::start(&[Role::Gateway].into(), &flags).await;
     let client = Client::new(format!("http://{}", gateway.address("gateway.listen")));
     // Nobody has announced themselves.
     let nobody = client.get("/v1/products").await;
+    nobody.problem(503, "server.unavailable");
+    let nobody = client.get("/table/products").await;
     nobody.problem(503, "server.unavailable");
     let hears = gateway.address("internal.listen");
     let (first, _database) = services(hears).await;
@@ -119,6 +127,7 @@ async fn no_request_fails_while_instances_come_and_go() {
     let asks = async |_| {
         while !over.load(Ordering::Relaxed) {
             client.get("/v1/products").await.expect(200);
+            client.get("/table/products").await.expect(200);
             asked.fetch_add(1, Ordering::Relaxed);
         }
     };

@@ -9,7 +9,7 @@ use crate::upstream::is_idempotent;
 
 pub(super) fn problems(route: &Route, wrong: &mut impl FnMut(String)) {
     let Some(hedge) = &route.hedge else { return };
-    if route.redirect.is_some() {
+    if route.redirect.is_some() || route.shop {
         wrong(String::from("`hedge` is for routes to upstreams"));
     }
     let methods = || {
