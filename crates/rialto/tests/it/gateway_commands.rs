@@ -62,6 +62,36 @@ fn a_request_is_explained() {
 }
 
 #[test]
+fn a_route_to_the_shop_is_explained_and_wants_a_shop() {
+    let table = r#"
+[[gateway.route]]
+name = "catalogue"
+path = "/catalogue/{*rest}"
+shop = true
+rewrite = "/v1/{rest}"
+"#;
+    let folder = folder(table);
+    let explain = |target| {
+        let request = ["gateway", "explain", "GET", target];
+        let request = [&request[..], &["--routes", "routes.toml"]].concat();
+        run(folder.path(), &request)
+    };
+    let explained = explain("/catalogue/products?limit=5").exits(0);
+    for said in ["catalogue", "/v1/products?limit=5", "role       product"] {
+        assert!(explained.out.contains(said), "{said}: {explained:#?}");
+    }
+    explain("/catalogue/nothing").exits(4);
+
+    let serve = ["serve", "--role", "gateway", "--set"];
+    let alone = [&serve[..], &["gateway.routes=routes.toml"]].concat();
+    let told = run(folder.path(), &alone).exits(3);
+    assert!(
+        told.err.contains("`catalogue` leads to the shop"),
+        "{told:#?}"
+    );
+}
+
+#[test]
 fn a_document_goes_out_and_what_it_cannot_say_goes_beside_it() {
     let folder = folder(TABLE);
     for vendor in ["plain", "kong", "apigee", "aws", "azure"] {
