@@ -2,13 +2,13 @@
 
 use http::header::{
     ACCEPT_RANGES, AGE, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE, DATE, ETAG,
-    EXPIRES, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RANGE, VARY,
+    EXPIRES, LAST_MODIFIED, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use kernel::Timestamp;
 use wire::Body;
 
-use super::conditional::{Part, has_it, part};
+use super::conditional::{Heeded, Part, has_it, part};
 use super::directives::CDN_CACHE_CONTROL;
 use super::entry::{Entry, Meta};
 use super::status::CACHE_STATUS;
@@ -40,13 +40,12 @@ pub(crate) fn answer(
     let meta = &*entry.meta;
     let age = HeaderValue::from(meta.policy.age(now).as_secs());
     let whole = meta.status == StatusCode::OK;
-    let conditional =
-        request.contains_key(IF_NONE_MATCH) || request.contains_key(IF_MODIFIED_SINCE);
-    let mut response = if whole && conditional && has_it(request, &meta.head) {
+    let heeded = Heeded::of(request);
+    let mut response = if whole && heeded.condition && has_it(request, &meta.head) {
         not_modified(meta)
     } else if *method == Method::HEAD {
         head_only(entry)
-    } else if whole && request.contains_key(RANGE) {
+    } else if whole && heeded.range {
         ranged(entry, request)
     } else {
         let mut response = Response::new(Body::full(entry.body.clone()));
@@ -67,8 +66,7 @@ pub(crate) fn passed_on(
     body: Body,
     status: HeaderValue,
 ) -> Response<Body> {
-    let conditional =
-        request.contains_key(IF_NONE_MATCH) || request.contains_key(IF_MODIFIED_SINCE);
+    let conditional = Heeded::of(request).condition;
     let has_it = conditional && meta.status == StatusCode::OK && has_it(request, &meta.head);
     let mut response = if has_it {
         not_modified(meta)

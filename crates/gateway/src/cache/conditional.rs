@@ -1,10 +1,47 @@
 //! Conditions and ranges of requests that a stored answer satisfies (RFC 9110, sections 13 and 14;
 //! RFC 9111, section 4.3.2).
 
-use http::header::{DATE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE};
+use http::header::{
+    AUTHORIZATION, CACHE_CONTROL, DATE, ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
+    IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE,
+};
 use http::{HeaderMap, HeaderValue};
 
 use super::policy::date;
+
+/// Which fields a request has that the cache heeds. Most have none of them, and to look for one after the
+/// other would cost a hit more than the store does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Heeded {
+    /// `Cache-Control`.
+    pub(crate) directives: bool,
+    /// `Authorization`.
+    pub(crate) credentials: bool,
+    /// `If-Match` or `If-Unmodified-Since`.
+    pub(crate) precondition: bool,
+    /// `If-None-Match` or `If-Modified-Since`.
+    pub(crate) condition: bool,
+    /// `Range`.
+    pub(crate) range: bool,
+}
+
+impl Heeded {
+    /// Those of a request with these fields.
+    pub(crate) fn of(request: &HeaderMap) -> Self {
+        let mut heeded = Self::default();
+        for name in request.keys() {
+            match *name {
+                CACHE_CONTROL => heeded.directives = true,
+                AUTHORIZATION => heeded.credentials = true,
+                IF_MATCH | IF_UNMODIFIED_SINCE => heeded.precondition = true,
+                IF_NONE_MATCH | IF_MODIFIED_SINCE => heeded.condition = true,
+                RANGE => heeded.range = true,
+                _ => {}
+            }
+        }
+        heeded
+    }
+}
 
 /// Whether the client has what a 200 with this head would bring.
 pub(crate) fn has_it(request: &HeaderMap, head: &HeaderMap) -> bool {

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use wire::Body;
 use wire::server::Answers;
 
+use super::conditional::Heeded;
 use super::directives::Directives;
 use super::entry::{Entry, Meta, freshened};
 use super::fill::Fill;
@@ -52,7 +53,7 @@ impl Question {
             head.headers.remove(name);
         }
         Self {
-            authorized: is_authorized(&head.headers, &head.extensions),
+            authorized: is_authorized(Heeded::of(&head.headers), &head.extensions),
             head,
             key,
             path_tag: path_tag(target.authority, target.uri.path()),

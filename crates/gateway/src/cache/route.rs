@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, CACHE_CONTROL, IF_MATCH, IF_UNMODIFIED_SINCE, RANGE};
 use http::{Extensions, HeaderMap, HeaderName, Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use kernel::Timestamp;
@@ -11,6 +10,7 @@ use prometheus_client::metrics::counter::Counter;
 use wire::Body;
 
 use super::answer::answer;
+use super::conditional::Heeded;
 use super::directives::Directives;
 use super::entry::{Entry, Meta, Tags, kept_head};
 use super::key::{Key, Keyer, Target, host};
@@ -83,8 +83,8 @@ thread_local! {
 
 /// Whether the answer may be for this caller only, if it does not say otherwise (RFC 9111, section
 /// 3.5). Whoever the gateway has let in by another credential counts like one with `Authorization`.
-pub(crate) fn is_authorized(headers: &HeaderMap, extensions: &Extensions) -> bool {
-    headers.contains_key(AUTHORIZATION) || extensions.get::<Arc<Identity>>().is_some()
+pub(crate) fn is_authorized(heeded: Heeded, extensions: &Extensions) -> bool {
+    heeded.credentials || extensions.get::<Arc<Identity>>().is_some()
 }
 
 impl Route {
@@ -99,14 +99,14 @@ impl Route {
 
     fn look_under(&self, key: &[u8], request: &Request<Body>) -> Look {
         let headers = request.headers();
-        let heeds = self.settings.client_directives && headers.contains_key(CACHE_CONTROL);
-        let asks = if heeds {
+        let heeded = Heeded::of(headers);
+        let asks = if self.settings.client_directives && heeded.directives {
             Directives::of(headers)
         } else {
             Directives::default()
         };
-        let authorized = is_authorized(headers, request.extensions());
-        let through = self.passes_through(request, &asks);
+        let authorized = is_authorized(heeded, request.extensions());
+        let through = passes_through(request, heeded, &asks);
         let mut ask = Ask {
             key: Key::default(),
             forward: Forward::Bypass,
@@ -171,24 +171,6 @@ impl Route {
         ask.key = key.into();
         ask.stored = Some(entry);
         Look::Ask(ask)
-    }
-
-    /// Why a request goes on as it is, if it has to go on at all.
-    fn passes_through(&self, request: &Request<Body>, asks: &Directives) -> Option<&'static str> {
-        let headers = request.headers();
-        if !request.body().is_end_stream() {
-            Some("body")
-        } else if headers.contains_key(IF_MATCH) || headers.contains_key(IF_UNMODIFIED_SINCE) {
-            Some("precondition")
-        } else if *request.method() == Method::HEAD {
-            Some("head")
-        } else if headers.contains_key(RANGE) {
-            Some("range")
-        } else if asks.no_store {
-            Some("no-store")
-        } else {
-            None
-        }
     }
 
     /// The answer that is stored, as it is.
@@ -262,6 +244,27 @@ impl Route {
             hashes,
             texts: if wanted { texts.into() } else { Box::default() },
         }
+    }
+}
+
+/// Why a request goes on as it is, if it has to go on at all.
+fn passes_through(
+    request: &Request<Body>,
+    heeded: Heeded,
+    asks: &Directives,
+) -> Option<&'static str> {
+    if !request.body().is_end_stream() {
+        Some("body")
+    } else if heeded.precondition {
+        Some("precondition")
+    } else if *request.method() == Method::HEAD {
+        Some("head")
+    } else if heeded.range {
+        Some("range")
+    } else if asks.no_store {
+        Some("no-store")
+    } else {
+        None
     }
 }
 

@@ -86,6 +86,7 @@ fn changed(headers: bool, other: Option<&str>, body: bool) -> String {
 
 fn tries(route: &Route) -> String {
     let mut says = match route.retries {
+        _ if route.shop => String::from("as the shop calls its instances"),
         0 => String::from("one"),
         1 => String::from("sent again once at most"),
         times => format!("sent again {times} times at most"),

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use http::header::{DATE, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 
 use super::Framing;
@@ -36,8 +36,7 @@ pub(crate) fn response_head(
     out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
     out.extend_from_slice(b"\r\n");
     // Without a framing of ours, the length that HEAD and 304 tell is that of another response.
-    fields(out, headers, framing.is_some());
-    if !headers.contains_key(DATE) {
+    if !fields(out, headers, framing.is_some()) {
         date(out);
     }
     ends(out, headers, framing, persistence);
@@ -68,15 +67,20 @@ pub(crate) fn request_head(
     ends(out, headers, framing, persistence);
 }
 
-/// Everything but what concerns this connection and this body.
-fn fields(out: &mut Vec<u8>, headers: &HeaderMap, framed: bool) {
+/// Everything but what concerns this connection and this body; whether there is a date.
+fn fields(out: &mut Vec<u8>, headers: &HeaderMap, framed: bool) -> bool {
+    let mut dated = false;
     for (name, value) in headers {
-        match name.as_str() {
-            "connection" | "transfer-encoding" | "upgrade" | "keep-alive" | "proxy-connection" => {}
-            "content-length" if framed => {}
-            _ => field(out, name, value),
+        match *name {
+            CONNECTION | TRANSFER_ENCODING | UPGRADE => continue,
+            CONTENT_LENGTH if framed => continue,
+            DATE => dated = true,
+            _ if matches!(name.as_str(), "keep-alive" | "proxy-connection") => continue,
+            _ => {}
         }
+        field(out, name, value);
     }
+    dated
 }
 
 fn field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
