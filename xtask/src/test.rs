@@ -22,7 +22,7 @@ use crate::tools;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  cargo xtask test                     everything; 25 to 45 minutes from cold on two cores
+  cargo xtask test                     everything; 30 to 45 minutes from cold on two cores
   cargo xtask test sqlite postgres     these steps only
   cargo xtask test --list              what there is")]
 pub(crate) struct Options {
