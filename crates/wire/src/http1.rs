@@ -137,7 +137,7 @@ impl Noted {
             return false;
         }
         let mut more = false;
-        for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+        for option in value.split(|byte| *byte == b',').map(without_space) {
             if option.eq_ignore_ascii_case(b"keep-alive") {
                 self.keeps_alive = true;
             } else if option.eq_ignore_ascii_case(b"close") {
@@ -166,6 +166,15 @@ impl Noted {
             _ => Err(Malformed::Syntax("both a length and a transfer coding")),
         }
     }
+}
+
+/// An element of a list without the space around it, which is that of RFC 9110, section 5.6.3: not the
+/// CR that others take for space, and no value may have.
+fn without_space(mut element: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = element {
+        element = rest;
+    }
+    element
 }
 
 /// Decimal digits and nothing else: no sign, no space.
