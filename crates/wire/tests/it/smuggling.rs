@@ -48,6 +48,14 @@ async fn lengths_and_codings_that_contradict_each_other() {
 }
 
 #[tokio::test]
+async fn options_of_the_connection_with_what_is_no_space() {
+    for value in ["close\r", "\r", "keep-alive\u{c}", "close, \r"] {
+        let head = format!("GET / HTTP/1.1\r\nhost: x\r\nconnection: {value}\r\n\r\n");
+        refused(&format!("{value:?}"), &head, 400).await;
+    }
+}
+
+#[tokio::test]
 async fn codings_that_only_some_know() {
     for coding in [
         "xchunked",
