@@ -142,6 +142,8 @@ struct Conditions {
     route: String,
     hosts: Vec<String>,
     headers: BTreeMap<String, String>,
+    /// As paths differ to the gateway, if not to OpenAPI: in how far their last capture goes.
+    shape: String,
 }
 
 impl<'a> Paths<'a> {
@@ -174,7 +176,7 @@ impl<'a> Paths<'a> {
             .or_insert(shape)
             .clone();
         let renamed = shape.renamed(operation.path);
-        let methods: Vec<String> = self.free_methods(operation, &shape.path);
+        let methods: Vec<String> = self.free_methods(operation, &shape);
         if methods.is_empty() {
             return;
         }
@@ -243,11 +245,13 @@ impl<'a> Paths<'a> {
     }
 
     /// The methods of an operation that no other one has; tells of the rest.
-    fn free_methods(&mut self, operation: &Operation<'_>, path: &str) -> Vec<String> {
+    fn free_methods(&mut self, operation: &Operation<'_>, shape: &Shape) -> Vec<String> {
+        let path = &shape.path;
         let own = Conditions {
             route: operation.name.to_owned(),
             hosts: operation.hosts.to_vec(),
             headers: operation.headers(),
+            shape: shape.key.clone(),
         };
         let mut free = Vec::new();
         for method in operation.written_methods(self.vendor) {
@@ -258,7 +262,7 @@ impl<'a> Paths<'a> {
                 ));
                 continue;
             }
-            let key = (path.to_owned(), method.clone());
+            let key = (path.clone(), method.clone());
             match self.taken.get(&key) {
                 None => {
                     self.taken.insert(key, own.clone());
@@ -266,11 +270,12 @@ impl<'a> Paths<'a> {
                 }
                 // The gateway would take the other one too: of one host, the most specific comes first.
                 Some(other)
-                    if other.headers == own.headers
+                    if other.shape == own.shape
+                        && other.headers == own.headers
                         && (other.hosts == own.hosts || self.hosts.len() == 1) => {}
                 Some(other) => self.left_out.push(format!(
                     "route `{}`: {method} {path} is described as route `{}` has it; a document has \
-                     no second answer for other hosts or headers",
+                     no second answer for other hosts, headers or longer paths",
                     own.route, other.route
                 )),
             }

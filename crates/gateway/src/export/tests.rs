@@ -172,7 +172,7 @@ fn every_kind_of_route_is_an_operation() {
 fn what_a_document_cannot_say_is_told() {
     let plain = exported(TABLE, Vendor::Plain);
     // Two routes that differ in headers only: the document has the one without.
-    tells(&plain, "beta", "other hosts or headers");
+    tells(&plain, "beta", "other hosts, headers or longer paths");
     tells(&plain, "shared", "shares");
     tells(&plain, "only-v2", "`response`");
     tells(&plain, "only-v2", "`body_limit`");
