@@ -168,13 +168,13 @@ impl Noted {
     }
 }
 
-/// An element of a list without the space around it, which is that of RFC 9110, section 5.6.3: not the
+/// A value, or an element of a list, without the space around it (RFC 9110, section 5.6.3): not without the
 /// CR that others take for space, and no value may have.
-fn without_space(mut element: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = element {
-        element = rest;
+fn without_space(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
     }
-    element
+    text
 }
 
 /// Decimal digits and nothing else: no sign, no space.

@@ -13,7 +13,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{FIELDS, Malformed, Noted};
+use super::{FIELDS, Malformed, Noted, without_space};
 
 /// The fields, and the line before them.
 const MOST: usize = FIELDS + 1;
@@ -88,11 +88,11 @@ impl Lines {
             // No space is allowed before the colon, nor at the start of a line (RFC 9112, sections 5.1
             // and 5.2): no name has one.
             let name = name(&bytes[line.start..colon]).ok_or(NAME)?;
-            let value = trimmed(bytes, colon + 1..line.end);
-            if !noted.note(&name, &bytes[value.clone()]) {
+            let value = without_space(&bytes[colon + 1..line.end]);
+            if !noted.note(&name, value) {
                 continue;
             }
-            let value = bytes.slice(value);
+            let value = bytes.slice_ref(value);
             let value = HeaderValue::from_maybe_shared(value).map_err(|_| VALUE)?;
             headers
                 .try_append(name, value)
@@ -135,18 +135,6 @@ fn name(text: &[u8]) -> Option<HeaderName> {
         b"vary" | b"Vary" => VARY,
         _ => return HeaderName::from_bytes(text).ok(),
     })
-}
-
-/// Where the value of a field stands, which is the line behind the colon without the space around it.
-fn trimmed(bytes: &[u8], mut value: Range<usize>) -> Range<usize> {
-    let is_space = |at: usize| matches!(bytes[at], b' ' | b'\t');
-    while value.start < value.end && is_space(value.start) {
-        value.start += 1;
-    }
-    while value.start < value.end && is_space(value.end - 1) {
-        value.end -= 1;
-    }
-    value
 }
 
 /// Takes the head out of the start of `buffer`, if it is whole: what `first` makes of its first line, and
