@@ -21,6 +21,8 @@ kernel::text_enum! {
     pub enum OrderState {
         /// Begun: stock or payment is not settled yet.
         Pending = "pending",
+        /// Being given up: nobody can place it any more, and its money is on its way back.
+        Failing = "failing",
         /// Given up: out of stock, payment refused, or never finished. Nothing is owed.
         Failed = "failed",
         /// Accepted: stock and payment are certain.
@@ -78,6 +80,9 @@ pub struct SoldLine {
 pub struct OrderPlaced {
     /// The order.
     pub order_id: OrderId,
+    /// Which try to place it came to something; its stock is reserved under [`holder`].
+    #[serde(default = "first")]
+    pub attempt: u32,
     /// The cart that it was.
     pub cart_id: CartId,
     /// Whose; `None` for a guest.
@@ -106,6 +111,9 @@ impl Event for OrderPlaced {
 pub struct OrderCancelled {
     /// The order.
     pub order_id: OrderId,
+    /// Which try to place it came to something; its stock was reserved under [`holder`].
+    #[serde(default = "first")]
+    pub attempt: u32,
     /// Whose; `None` for a guest.
     pub customer_id: Option<CustomerId>,
     /// Where to write to.
@@ -171,9 +179,16 @@ impl Event for OrderShipped {
     }
 }
 
-/// The holder under which the stock of an order is reserved.
-pub fn holder(order_id: OrderId) -> Uuid {
-    kernel::Id::uuid(order_id)
+/// The holder under which a try to place an order, counted from one, reserves its stock: the
+/// order's id for the first, and one that differs in its last bits for those after it. What is late
+/// of one try cannot touch what another one has set aside.
+pub fn holder(order_id: OrderId, attempt: u32) -> Uuid {
+    let later = attempt.saturating_sub(1);
+    Uuid::from_u128(kernel::Id::uuid(order_id).as_u128() ^ u128::from(later))
+}
+
+fn first() -> u32 {
+    1
 }
 
 /// Error codes of the order service.

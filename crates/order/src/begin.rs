@@ -32,8 +32,8 @@ enum Earlier {
     Answered(Reply),
     /// It was this one, and is still running.
     Running,
-    /// It was this one, and died.
-    Abandoned(Order),
+    /// It was this one and died, or it is being undone.
+    Unfinished(Order),
     /// It failed; another try may begin.
     Failed(Order),
 }
@@ -61,11 +61,7 @@ impl OrderService {
                 }
                 Some(Earlier::Answered(reply)) => return Ok(Start::Answered(reply)),
                 Some(Earlier::Running) => tokio::time::sleep(LOOK).await,
-                Some(Earlier::Abandoned(order)) => {
-                    if self.take_over(id).await? {
-                        return Ok(Start::Mine(Box::new(order)));
-                    }
-                }
+                Some(Earlier::Unfinished(order)) => Box::pin(self.resolve(order)).await?,
                 Some(Earlier::Failed(failed)) => {
                     let order = next_try(failed, draft?)?;
                     return match self.record_again(order.clone(), request.clone()).await? {
@@ -146,9 +142,11 @@ impl OrderService {
         match (mine, begun.order.state) {
             (Some(false), _) => Err(reused()),
             (_, OrderState::Failed) => Ok(Some(Earlier::Failed(begun.order))),
+            // To undo it twice is to undo it once, so nobody has to wait for who began.
+            (_, OrderState::Failing) => Ok(Some(Earlier::Unfinished(begun.order))),
             (Some(true), OrderState::Pending) => Ok(Some(match answer {
                 Some(reply) => Earlier::Answered(reply),
-                None if abandoned => Earlier::Abandoned(begun.order),
+                None if abandoned => Earlier::Unfinished(begun.order),
                 None => Earlier::Running,
             })),
             (Some(true), _) => {
@@ -158,14 +156,6 @@ impl OrderService {
             (None, OrderState::Pending) => Err(OrderError::InProgress(id)),
             (None, _) => Err(OrderError::AlreadyPlaced(id)),
         }
-    }
-
-    async fn take_over(&self, id: OrderId) -> Result<bool, OrderError> {
-        let lease_until = self.db.sources().now().plus(self.config.lease);
-        let taken = self
-            .db
-            .write(move |tx| async move { store::take_over(&tx, id, lease_until).await });
-        Ok(taken.await?)
     }
 }
 

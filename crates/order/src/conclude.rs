@@ -1,15 +1,11 @@
-//! What the provider's word makes of an order: placed, still pending, or given up. Requests,
+//! What the provider's word makes of a pending order: placed, still pending, or given up. Requests,
 //! webhooks and the sweeper all come here, at once if it so happens; the first one counts.
 
-use contracts::order::{OrderId, OrderState, PaymentState, holder};
-use contracts::product::ReleaseStock;
-use kernel::Problem;
-use platform::context::RequestContext;
+use contracts::order::{OrderId, OrderState, PaymentState};
 use platform::http::{ETag, Reply};
 
 use crate::model::{Order, OrderView};
 use crate::payment::{PaymentStatus, ProviderError};
-use crate::state::Command;
 use crate::{OrderError, OrderService, store};
 
 /// The answer to a request whose order is placed.
@@ -31,17 +27,38 @@ impl OrderService {
             }
             PaymentStatus::Pending => self.await_payment(order).await,
             PaymentStatus::Declined(reason) => {
-                self.give_up(order, Some(OrderError::PaymentDeclined { reason }))
-                    .await
+                let refusal = OrderError::PaymentDeclined { reason };
+                Err(self.refuse(order, refusal).await?)
             }
             PaymentStatus::Voided | PaymentStatus::Refunded => {
                 // Somebody has undone this try, and died before he could say so. The same request
                 // may begin the next one.
-                self.give_up(order, None).await?;
+                self.give_up(order).await?;
                 Err(OrderError::Provider(ProviderError::Refused(String::from(
                     "undone",
                 ))))
             }
+        }
+    }
+
+    /// Does the same where there is nobody to answer.
+    pub(crate) async fn settle_by(
+        &self,
+        order: Order,
+        payment: PaymentStatus,
+    ) -> Result<(), OrderError> {
+        let concluded = match payment {
+            PaymentStatus::Declined(reason) => {
+                let refusal = OrderError::PaymentDeclined { reason };
+                return self.refuse(order, refusal).await.map(drop);
+            }
+            PaymentStatus::Voided | PaymentStatus::Refunded => return self.give_up(order).await,
+            payment => self.conclude(order, payment).await,
+        };
+        match concluded {
+            // Somebody else is at it.
+            Err(OrderError::InProgress(_)) => Ok(()),
+            concluded => concluded.map(drop),
         }
     }
 
@@ -84,45 +101,6 @@ impl OrderService {
         match waiting.await? {
             Some(reply) => Ok(reply),
             None => self.answer_of(id).await,
-        }
-    }
-
-    /// Ends a try: lets go of the stock and keeps `refusal` as the answer of its request. Without a
-    /// refusal the same request may try again.
-    pub(crate) async fn give_up(
-        &self,
-        order: Order,
-        refusal: Option<OrderError>,
-    ) -> Result<Reply, OrderError> {
-        // If stock is away now, the lease runs out and the sweeper does it.
-        self.product
-            .release_stock(ReleaseStock {
-                holder: holder(order.id),
-            })
-            .await?;
-        let declined = matches!(refusal, Some(OrderError::PaymentDeclined { .. }));
-        let trace = RequestContext::current().map(|context| context.trace.trace_id_text());
-        let answer = refusal.map(|refusal| Problem::from(refusal).at("/v1/orders", trace));
-        let kept = answer.clone();
-        self.db
-            .write(move |tx| async move {
-                let failed = order.after(Command::Fail, tx.sources().now())?;
-                let payment = if declined {
-                    PaymentState::Declined
-                } else {
-                    PaymentState::None
-                };
-                let failed = Order { payment, ..failed };
-                if let Some(problem) = &kept {
-                    store::keep_failure(&tx, failed.id, failed.version - 1, problem).await?;
-                }
-                store::advance(&tx, &failed, None, None).await?;
-                Ok::<_, OrderError>(())
-            })
-            .await?;
-        match answer {
-            Some(problem) => Err(problem.into()),
-            None => Ok(Reply::no_content()),
         }
     }
 

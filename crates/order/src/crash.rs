@@ -3,9 +3,11 @@
 //! time the sweeper comes by, and then: there is one order that was charged once and whose stock
 //! is reserved, or there is no order, no charge and no reservation.
 
+mod interleaved;
+
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -189,6 +191,18 @@ impl Desk {
         self.orders.place_order(&Caller::Anonymous, key, body).await
     }
 
+    /// The client repeats its request until it has its order, as it is told to.
+    async fn insist(&self, key: &str, what: &str) {
+        for _ in 0..4 {
+            match self.place(key).await {
+                Ok(reply) => return assert_eq!(reply.status(), 201, "{what}"),
+                Err(error) => assert!(error.kind().transient(), "{what}: {error}"),
+            }
+            self.clock.advance(Duration::from_secs(3600));
+        }
+        panic!("{what}: no order in the end");
+    }
+
     /// Lets every lease run out and the sweeper come by until nothing is left to do.
     async fn sweep(&self) {
         for _ in 0..5 {
@@ -223,8 +237,9 @@ impl Desk {
         let open = book.iter().filter(|entry| entry.state == "pending").count();
         assert_eq!(charges, usize::from(placed), "{what}: {book:?}");
         assert_eq!(open, 0, "{what}: {book:?}");
-        let reserved = self.neighbour.reserved.lock().len();
-        assert_eq!(reserved, usize::from(placed), "{what}: reservations");
+        let reserved: Vec<Uuid> = self.neighbour.reserved.lock().keys().copied().collect();
+        let holder = order.filter(|_| placed).map(|order| order.holder());
+        assert_eq!(reserved, Vec::from_iter(holder), "{what}: reservations");
         let events: Option<(i64,)> = tx
             .one(platform::sql!("SELECT COUNT(*) FROM outbox"), &[])
             .await
@@ -255,14 +270,18 @@ fn full_cart(token: &str) -> Checkout {
 
 /// Runs `work` until it is done or has been woken `polls` times, then lets it die.
 async fn dies_after<F: Future>(polls: u32, work: F) -> Option<F::Output> {
-    let mut work = pin!(work);
+    stops_after(polls, &mut pin!(work)).await
+}
+
+/// Runs `work` until it is done or has been woken `polls` times; it may go on from there.
+async fn stops_after<F: Future + Unpin>(polls: u32, work: &mut F) -> Option<F::Output> {
     let mut left = polls;
     std::future::poll_fn(move |context| {
         if left == 0 {
             return Poll::Ready(None);
         }
         left -= 1;
-        work.as_mut().poll(context).map(Some)
+        Pin::new(&mut *work).poll(context).map(Some)
     })
     .await
 }
@@ -305,16 +324,7 @@ async fn a_sweep_that_dies_anywhere_can_be_swept_again_or_ordered_again() {
             desk.clock.advance(Duration::from_secs(3600));
             let swept = dies_after(sweep_polls, Box::pin(desk.orders.sweep_once())).await;
             let what = format!("request died after {polls}, sweep after {sweep_polls}");
-            // The client repeats its request until it has an answer, as it is told to.
-            let mut answer = desk.place("the-only-key").await;
-            for _ in 0..3 {
-                if let Err(error) = &answer {
-                    assert!(error.kind().transient(), "{what}: {error}");
-                    desk.clock.advance(Duration::from_secs(3600));
-                    answer = desk.place("the-only-key").await;
-                }
-            }
-            assert_eq!(answer.expect("placed in the end").status(), 201, "{what}");
+            desk.insist("the-only-key", &what).await;
             desk.sweep().await;
             assert!(desk.check(&what).await, "{what}");
             if swept.is_some() {

@@ -69,7 +69,7 @@ impl From<InvalidTransition> for OrderError {
     fn from(refused: InvalidTransition) -> Self {
         let command = match refused.command {
             Command::Place => "placed",
-            Command::Fail => "given up",
+            Command::Undo | Command::Fail => "given up",
             Command::Retry => "tried again",
             Command::Fulfil => "fulfilled",
             Command::Ship => "shipped",

@@ -2,8 +2,8 @@
 //!
 //! **Owns** orders and what is known of their payments.
 //!
-//! **States** ([`state`]): `pending` -> `placed` -> `fulfilled` -> `shipped`; `pending` -> `failed`
-//! -> `pending` (another try); `placed` -> `cancelling` -> `cancelled`.
+//! **States** ([`state`]): `pending` -> `placed` -> `fulfilled` -> `shipped`; `pending` -> `failing`
+//! -> `failed` -> `pending` (another try); `placed` -> `cancelling` -> `cancelled`.
 //!
 //! **Announces** [`OrderPlaced`], [`OrderFulfilled`](contracts::order::OrderFulfilled),
 //! [`OrderShipped`](contracts::order::OrderShipped) and
@@ -22,6 +22,7 @@ mod crash;
 mod error;
 mod fulfil_order;
 mod get_order;
+mod give_up;
 mod http;
 mod list_orders;
 mod look_up_order;

@@ -3,12 +3,13 @@
 use contracts::cart::{CartId, Checkout, PaymentChoice, PricedCart, PricedLine};
 use contracts::order::{
     FulfilmentId, OrderCancelled, OrderFulfilled, OrderId, OrderPlaced, OrderShipped, OrderState,
-    PaymentState, SoldLine,
+    PaymentState, SoldLine, holder,
 };
 use contracts::product::ReserveLine;
 use kernel::{Address, CustomerId, Email, Json, Money, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::payment::PaymentKey;
 use crate::state::{self, Command, InvalidTransition};
@@ -130,6 +131,11 @@ impl Order {
         })
     }
 
+    /// Under which the stock of the present try is reserved.
+    pub(crate) fn holder(&self) -> Uuid {
+        holder(self.id, self.attempt)
+    }
+
     /// Under which the provider knows the present try to pay.
     pub(crate) fn payment_key(&self) -> PaymentKey {
         PaymentKey {
@@ -165,6 +171,7 @@ impl Order {
         let content = &self.content.0;
         OrderPlaced {
             order_id: self.id,
+            attempt: self.attempt,
             cart_id: self.cart_id,
             customer_id: self.customer_id,
             email: self.email.clone(),
@@ -179,6 +186,7 @@ impl Order {
         let cancellation = self.content.0.cancellation.as_ref();
         OrderCancelled {
             order_id: self.id,
+            attempt: self.attempt,
             customer_id: self.customer_id,
             email: self.email.clone(),
             lines: self.content.0.priced.lines.iter().map(sold).collect(),

@@ -11,13 +11,13 @@
 //!    [`OrderPlaced`](contracts::order::OrderPlaced) in the outbox, and the answer.
 //!
 //! The order's id is fixed in the cart, so that a cart becomes one order at the most, however often
-//! and under however many keys it is asked for. What a crash leaves half done, the next request
-//! with the same key takes up, or the [sweeper](crate::sweep) finishes or undoes. Where no money
-//! moves on-line, intent and result are one transaction.
+//! and under however many keys it is asked for. Only the request that begins a try asks for stock
+//! and money; what it leaves half done, the next request with the same key or the
+//! [sweeper](crate::sweep) finishes or [undoes](crate::give_up), and another try begins. Where no
+//! money moves on-line, intent and result are one transaction.
 
 use axum::extract::State;
 use contracts::cart::{CartId, Checkout, CheckoutCart, RequirementKind};
-use contracts::order::holder;
 use contracts::product::{ReserveStock, Shortage, codes};
 use contracts::user::GetCustomer;
 use kernel::{Caller, Email, Id, Money, Problem, Validate, Violations};
@@ -83,7 +83,7 @@ impl OrderService {
         };
         let checkout = self.cart.checkout_cart(cart).await?;
         let order_id = checkout.order_id;
-        let request = key.request(holder(order_id), &body);
+        let request = key.request(order_id.uuid(), &body);
         let draft = self.draft(checkout, &body).await;
 
         if let Ok(order) = &draft
@@ -97,14 +97,14 @@ impl OrderService {
             Start::Answered(reply) => return Ok(reply),
         };
         if let Err(problem) = self.reserve(&order).await {
-            return match shortages(&problem) {
-                Some(lines) => {
-                    self.give_up(order, Some(OrderError::OutOfStock(lines)))
-                        .await
+            return Err(match shortages(&problem) {
+                Some(lines) => self.refuse(order, OrderError::OutOfStock(lines)).await?,
+                // Whether it was reserved is not known, and nobody was charged.
+                None => {
+                    self.give_up(order).await?;
+                    problem.into()
                 }
-                // Whether it was reserved is not known, and nothing was charged: undo.
-                None => self.give_up(order, None).await.and(Err(problem.into())),
-            };
+            });
         }
         let payment = self.authorise(&order).await?;
         self.conclude(order, payment).await
@@ -165,7 +165,7 @@ impl OrderService {
 
     async fn reserve(&self, order: &Order) -> Result<(), Problem> {
         let reservation = ReserveStock {
-            holder: holder(order.id),
+            holder: order.holder(),
             instead_of: Some(order.cart_id.uuid()),
             lines: order.goods(),
             expires_at: self.db.sources().now().plus(self.config.reservation_ttl),

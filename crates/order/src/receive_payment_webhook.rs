@@ -11,7 +11,7 @@ use http::HeaderMap;
 use platform::http::{ApiError, PathId, Reply};
 
 use crate::model::Order;
-use crate::payment::{PaymentStatus, ProviderError};
+use crate::payment::PaymentStatus;
 use crate::{OrderError, OrderService, store};
 
 /// Takes in a webhook of a payment provider, signed as by Standard Webhooks 1.0.
@@ -61,18 +61,10 @@ impl OrderService {
         let Some(status) = known else { return Ok(()) };
         match order.state {
             OrderState::Pending if status == PaymentStatus::Pending => Ok(()),
-            OrderState::Pending => self.settled(order, status).await,
+            OrderState::Pending => self.settle_by(order, status).await,
+            // Whoever undoes it sees to the money.
+            OrderState::Failing => Ok(()),
             _ => self.note_payment(order, &status).await,
-        }
-    }
-
-    async fn settled(&self, order: Order, status: PaymentStatus) -> Result<(), OrderError> {
-        match self.conclude(order, status).await {
-            Ok(_) => Ok(()),
-            // A refusal settles the order as well, and so does its undoing.
-            Err(OrderError::Relayed(problem)) if problem.status < 500 => Ok(()),
-            Err(OrderError::Provider(ProviderError::Refused(_))) => Ok(()),
-            Err(error) => Err(error),
         }
     }
 

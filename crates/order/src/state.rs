@@ -7,7 +7,9 @@ use contracts::order::OrderState;
 pub(crate) enum Command {
     /// Stock and payment are certain.
     Place,
-    /// Stock or payment was refused, or the try was never finished.
+    /// The try shall not come to anything, whatever the provider says from now on.
+    Undo,
+    /// Stock or payment was refused, or is back.
     Fail,
     /// Another try to place it.
     Retry,
@@ -25,6 +27,8 @@ pub(crate) enum Command {
 pub(crate) const TRANSITIONS: &[(OrderState, Command, OrderState)] = &[
     (OrderState::Pending, Command::Place, OrderState::Placed),
     (OrderState::Pending, Command::Fail, OrderState::Failed),
+    (OrderState::Pending, Command::Undo, OrderState::Failing),
+    (OrderState::Failing, Command::Fail, OrderState::Failed),
     (OrderState::Failed, Command::Retry, OrderState::Pending),
     (OrderState::Placed, Command::Fulfil, OrderState::Fulfilled),
     (OrderState::Fulfilled, Command::Ship, OrderState::Shipped),
@@ -80,6 +84,17 @@ mod tests {
             }
         }
         assert!(OrderState::ALL.iter().all(|state| reached.contains(state)));
+    }
+
+    #[test]
+    fn what_is_being_undone_cannot_be_placed() {
+        assert_eq!(
+            next(OrderState::Failing, Command::Fail),
+            Ok(OrderState::Failed)
+        );
+        for command in [Command::Place, Command::Retry, Command::Undo] {
+            assert!(next(OrderState::Failing, command).is_err(), "{command:?}");
+        }
     }
 
     #[test]

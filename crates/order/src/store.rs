@@ -157,19 +157,13 @@ pub(crate) async fn begin_again(
     Ok(updated == 1)
 }
 
-/// Takes over an order that nobody works on any more; `false` if somebody else was faster.
-pub(crate) async fn take_over(
-    tx: &Tx,
-    id: OrderId,
-    lease_until: Timestamp,
-) -> Result<bool, DbError> {
-    let taken = tx
-        .exec(
-            sql!("UPDATE orders SET lease_until = $2 WHERE id = $1 AND lease_until <= $3"),
-            params![id, lease_until, tx.sources().now()],
-        )
-        .await?;
-    Ok(taken == 1)
+/// Leaves an order that nobody works on alone until `until`.
+pub(crate) async fn look_again(tx: &Tx, id: OrderId, until: Timestamp) -> Result<(), DbError> {
+    tx.run(
+        sql!("UPDATE orders SET lease_until = $2 WHERE id = $1 AND lease_until <= $3"),
+        params![id, until, tx.sources().now()],
+    )
+    .await
 }
 
 /// Moves an order on: from the version before, with an answer for the request if it has none yet,

@@ -34,17 +34,22 @@ impl OrderService {
         let found = abandoned.len();
         for order in abandoned {
             let id = order.id;
-            if let Err(error) = self.resolve(order).await {
-                tracing::warn!(order.id = %id, %error, "an order could not be settled yet");
-                self.look_again(id, self.config.lease).await?;
+            match self.resolve(order).await {
+                Ok(()) => tracing::info!(order.id = %id, "an abandoned order was settled"),
+                Err(error) => {
+                    tracing::warn!(order.id = %id, %error, "an order could not be settled yet");
+                    self.look_again(id, self.config.lease).await?;
+                }
             }
         }
         Ok(found)
     }
 
-    async fn resolve(&self, order: Order) -> Result<(), OrderError> {
+    /// Finishes or undoes an order that nobody works on; nothing happens if somebody else does.
+    pub(crate) async fn resolve(&self, order: Order) -> Result<(), OrderError> {
         match order.state {
             OrderState::Pending => self.resolve_pending(order).await,
+            OrderState::Failing => self.undo(order).await,
             OrderState::Cancelling => self.finish_cancelling(order).await.map(drop),
             // Settled by somebody else a moment ago.
             _ => Ok(()),
@@ -54,34 +59,16 @@ impl OrderService {
     /// The provider knows what the request has come to. If it does not, or if it has had its time,
     /// the payment is closed, so that a late call cannot open it, and the try is undone.
     async fn resolve_pending(&self, order: Order) -> Result<(), OrderError> {
-        let provider = self.provider(&order)?;
         let key = order.payment_key();
         let known = self
-            .in_time(provider.lookup(&key))
+            .in_time(self.provider(&order)?.lookup(&key))
             .await
             .map_err(OrderError::Provider)?;
-        let status = match known {
-            Some(PaymentStatus::Pending) if !self.overdue(&order) => PaymentStatus::Pending,
-            Some(PaymentStatus::Pending) | None => {
-                let closed = self.in_time(provider.give_back(&key)).await;
-                closed.map_err(OrderError::Provider)?
-            }
-            Some(status) => status,
-        };
-        let id = order.id;
-        let settled = match status {
-            PaymentStatus::Voided | PaymentStatus::Refunded => self.give_up(order, None).await,
-            status => self.conclude(order, status).await,
-        };
-        match settled {
-            Ok(_) => tracing::info!(order.id = %id, "an abandoned order was settled"),
-            // The refusal is the answer of the request, not an error of the sweep.
-            Err(OrderError::Relayed(problem)) if problem.status < 500 => {
-                tracing::info!(order.id = %id, %problem, "an abandoned order was given up");
-            }
-            Err(error) => return Err(error),
+        match known {
+            None => self.undo(order).await,
+            Some(PaymentStatus::Pending) if self.overdue(&order) => self.undo(order).await,
+            Some(known) => self.settle_by(order, known).await,
         }
-        Ok(())
     }
 
     /// Whether a payment that the provider promised for later has had its time.
@@ -98,7 +85,7 @@ impl OrderService {
         let until = self.db.sources().now().plus(after);
         let work = self
             .db
-            .write(move |tx| async move { store::take_over(&tx, id, until).await });
-        work.await.map(drop).map_err(OrderError::from)
+            .write(move |tx| async move { store::look_again(&tx, id, until).await });
+        work.await.map_err(OrderError::from)
     }
 }

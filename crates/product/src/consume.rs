@@ -40,7 +40,7 @@ async fn commit_reservations(tx: &Tx, placed: Vec<OrderPlaced>) -> Result<(), Pr
         ..Wanted::default()
     };
     for order in &placed {
-        wanted.holders.insert(holder(order.order_id));
+        wanted.holders.insert(holder(order.order_id, order.attempt));
         wanted
             .variants
             .extend(order.priced.lines.iter().map(|line| line.variant_id));
@@ -54,14 +54,17 @@ async fn commit_reservations(tx: &Tx, placed: Vec<OrderPlaced>) -> Result<(), Pr
                 quantity: line.quantity,
             })
             .collect();
-        open.book.commit(holder(order.order_id), &lines)?;
+        let holder = holder(order.order_id, order.attempt);
+        open.book.commit(holder, &lines)?;
     }
     Ok(book::save(tx, open).await?)
 }
 
 /// Puts what orders had taken back on the shelves.
 async fn restock_cancelled(tx: &Tx, cancelled: Vec<OrderCancelled>) -> Result<(), Problem> {
-    let holders = cancelled.iter().map(|order| holder(order.order_id));
+    let holders = cancelled
+        .iter()
+        .map(|order| holder(order.order_id, order.attempt));
     let wanted = Wanted {
         holders: holders.collect(),
         settled: true,

@@ -129,6 +129,7 @@ impl Settings {
         settings.check_peers(layers, roles);
         settings.peers.check(layers, roles);
         settings.check_advertised(layers, roles);
+        settings.check_lease(layers, roles);
         settings.check_templates(layers, roles);
         let errors = layers.finish().err();
         (settings, errors)
@@ -179,6 +180,18 @@ impl Settings {
                 "is empty, and internal.listen is every address of this machine: gateways would \
                  not know where it is",
                 "set internal.advertise = \"HOST:PORT\", as the gateways reach it",
+            );
+        }
+    }
+
+    /// A request that is still at work must not be taken for dead.
+    fn check_lease(&self, layers: &Layers, roles: &BTreeSet<Role>) {
+        let (lease, deadline) = (self.order.lease, self.http.deadline);
+        if roles.contains(&Role::Order) && lease <= deadline {
+            layers.report(
+                "order.lease",
+                format!("{lease:?} is not longer than http.deadline, {deadline:?}"),
+                "make it longer: orders are undone that are older and still pending",
             );
         }
     }

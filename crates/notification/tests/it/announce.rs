@@ -38,6 +38,7 @@ pub(crate) fn registered(shop: &TestShop, name: &str) -> UserRegistered {
 pub(crate) fn placed(shop: &TestShop, currency: Currency) -> OrderPlaced {
     OrderPlaced {
         order_id: id(2),
+        attempt: 1,
         cart_id: id(3),
         customer_id: None,
         email: "ada@example.com".parse().expect("an address"),
@@ -139,6 +140,7 @@ pub(crate) fn cancelled(shop: &TestShop) -> OrderCancelled {
     let money = Money::new(4093, Currency::EUR);
     OrderCancelled {
         order_id: id(2),
+        attempt: 1,
         customer_id: None,
         email: "ada@example.com".parse().expect("an address"),
         lines: vec![SoldLine {

@@ -244,6 +244,7 @@ impl Stockroom {
     pub(crate) async fn cancel(&self, order: HolderId) {
         let cancelled = OrderCancelled {
             order_id: OrderId::from_uuid(order),
+            attempt: 1,
             customer_id: None,
             email: "ada@example.com".parse().expect("an address"),
             lines: Vec::new(),
@@ -349,6 +350,7 @@ pub(crate) fn placed(order: Uuid, lines: &[ReserveLine], now: Timestamp) -> Orde
     };
     OrderPlaced {
         order_id: OrderId::from_uuid(order),
+        attempt: 1,
         cart_id: CartId::from_uuid(order),
         customer_id: None,
         email: "ada@example.com".parse().expect("an address"),

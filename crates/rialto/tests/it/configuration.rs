@@ -30,6 +30,16 @@ fn every_key_is_explained() {
 }
 
 #[test]
+fn a_lease_outlives_the_requests_that_hold_it() {
+    let mut layers = Layers::defaults();
+    layers.flag("http.deadline", "20s");
+    let wrong = Settings::read(&layers, &Role::all()).expect_err("the lease is as long");
+    let wrong = wrong.to_string();
+    let told = "order.lease: 20s is not longer than http.deadline, 20s";
+    assert!(wrong.contains(told), "{wrong}");
+}
+
+#[test]
 fn secrets_are_not_shown() {
     let secret = "a secret of more than thirty-two characters";
     let mut layers = Layers::defaults();

@@ -184,6 +184,7 @@ fn order_events() -> Vec<Value> {
             "order",
             OrderPlaced {
                 order_id: id(6),
+                attempt: 1,
                 cart_id: id(7),
                 customer_id: Some(id(2)),
                 email: email(),
@@ -197,6 +198,7 @@ fn order_events() -> Vec<Value> {
             "order",
             OrderCancelled {
                 order_id: id(6),
+                attempt: 1,
                 customer_id: None,
                 email: email(),
                 lines: vec![SoldLine {

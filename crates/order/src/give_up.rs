@@ -1,0 +1,108 @@
+//! Ending a try to place an order that comes to nothing: no money, no stock, and another try may
+//! begin.
+//!
+//! Money goes back only after it is recorded that the order is [`Failing`](OrderState::Failing). Who
+//! has heard meanwhile that the payment is authorised finds the order moved on and cannot place it,
+//! however late. Stock is reserved for each try apart, so that letting go of it late harms no other.
+
+use contracts::order::{OrderState, PaymentState};
+use contracts::product::ReleaseStock;
+use kernel::Problem;
+use platform::context::RequestContext;
+
+use crate::model::Order;
+use crate::payment::{PaymentStatus, ProviderError};
+use crate::state::Command;
+use crate::{OrderError, OrderService, store};
+
+impl OrderService {
+    /// Ends a try that may have been paid for, or may yet be: the provider closes the payment.
+    /// Nothing happens if the order has moved on meanwhile.
+    pub(crate) async fn undo(&self, order: Order) -> Result<(), OrderError> {
+        let Some(order) = self.begin_undoing(order).await? else {
+            return Ok(());
+        };
+        let provider = self.provider(&order)?;
+        let closed = self
+            .in_time(provider.give_back(&order.payment_key()))
+            .await
+            .map_err(OrderError::Provider)?;
+        match closed {
+            PaymentStatus::Declined(reason) => {
+                let refusal = OrderError::PaymentDeclined { reason };
+                self.refuse(order, refusal).await.map(drop)
+            }
+            PaymentStatus::Voided | PaymentStatus::Refunded | PaymentStatus::Outside => {
+                self.give_up(order).await
+            }
+            open => {
+                let state = open.state().to_string();
+                Err(OrderError::Provider(ProviderError::Refused(state)))
+            }
+        }
+    }
+
+    /// Ends a try that was refused, so that nobody was or can be charged for it; returns the answer
+    /// that its request gets, now and whenever it is repeated.
+    pub(crate) async fn refuse(
+        &self,
+        order: Order,
+        refusal: OrderError,
+    ) -> Result<OrderError, OrderError> {
+        let payment = match refusal {
+            OrderError::PaymentDeclined { .. } => PaymentState::Declined,
+            _ => PaymentState::None,
+        };
+        let trace = RequestContext::current().map(|context| context.trace.trace_id_text());
+        let answer = Problem::from(refusal).at("/v1/orders", trace);
+        self.fail(order, payment, Some(answer.clone())).await?;
+        Ok(answer.into())
+    }
+
+    /// Ends a try that came to nothing, and that nobody was or can be charged for. The same request
+    /// may try again.
+    pub(crate) async fn give_up(&self, order: Order) -> Result<(), OrderError> {
+        self.fail(order, PaymentState::None, None).await
+    }
+
+    async fn fail(
+        &self,
+        order: Order,
+        payment: PaymentState,
+        answer: Option<Problem>,
+    ) -> Result<(), OrderError> {
+        // If stock is away now, the lease runs out and the sweeper does it.
+        let holder = order.holder();
+        self.product.release_stock(ReleaseStock { holder }).await?;
+        self.db
+            .write(move |tx| async move {
+                let before = order.version;
+                let failed = Order {
+                    payment,
+                    ..order.after(Command::Fail, tx.sources().now())?
+                };
+                if let Some(problem) = &answer {
+                    store::keep_failure(&tx, failed.id, before, problem).await?;
+                }
+                store::advance(&tx, &failed, None, None).await.map(drop)?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Records that the order is being given up; `None` if it has moved on.
+    async fn begin_undoing(&self, order: Order) -> Result<Option<Order>, OrderError> {
+        if order.state == OrderState::Failing {
+            return Ok(Some(order));
+        }
+        let lease = self.config.lease;
+        self.db
+            .write(move |tx| async move {
+                let now = tx.sources().now();
+                let order = order.after(Command::Undo, now)?;
+                let recorded = store::advance(&tx, &order, Some(now.plus(lease)), None).await?;
+                Ok(recorded.then_some(order))
+            })
+            .await
+    }
+}
