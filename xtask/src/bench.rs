@@ -2,14 +2,17 @@
 
 mod gateway;
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use crate::engines::{Borrowed, Durability, Postgres};
 use crate::process::{command, free_address, run as run_command};
+use crate::release;
 
 /// Measure how fast the shop is, beside what the machine can do, in one run
 ///
-/// Builds the release program, starts it on SQLite and on PostgreSQL, and prints tables.
+/// Builds the program as it is shipped (`cargo xtask release`), starts it on SQLite and on PostgreSQL, and prints tables.
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -43,11 +46,21 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
 }
 
+/// Lets `program` do under load what it is shipped for: sell, and lead requests on.
+pub(crate) fn train(program: &Path) -> Result<()> {
+    run_command(&mut command("cargo build --locked --package rialto-bench"))?;
+    let mut shop = command("target/debug/rialto-bench --seconds 2 --rounds 1 --program");
+    run_command(shop.arg(program))?;
+    gateway::train(program)
+}
+
 fn run_shop(options: &Options) -> Result<()> {
-    let build = "cargo build --release --locked --package rialto --package rialto-bench";
-    run_command(&mut command(build))?;
+    let program = release::build()?;
+    run_command(&mut command(
+        "cargo build --release --locked --package rialto-bench",
+    ))?;
     let mut bench = command("target/release/rialto-bench");
-    bench.args(&options.rest);
+    bench.arg("--program").arg(program).args(&options.rest);
     if options.no_postgres {
         return run_command(&mut bench);
     }

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::process::{Running, command, found, install_package, output, run as run_command};
+use crate::process::{Running, command, found, install_package, run as run_command};
+use crate::release::host;
 
 /// As in `gateway::fuzzing` and `wire::fuzzing`.
 const TARGETS: [&str; 6] = [
@@ -83,14 +84,13 @@ fn build() -> Result<PathBuf> {
     if std::env::var_os("CXX").is_none() && !found("c++") {
         install_package("g++", "A C++ compiler, which libFuzzer is built with,")?;
     }
-    let host = output(&mut command("rustc --print host-tuple"))?;
-    let host = host.trim();
+    let host = host()?;
     // With a target that is named, the flags are not for macros and build scripts, which would look
     // for libFuzzer in the compiler.
     let mut build =
         command("cargo build --release --bins --locked --manifest-path fuzz/Cargo.toml");
     build
-        .args(["--target", host])
+        .args(["--target", &host])
         .env("CARGO_TARGET_DIR", FOLDER)
         .env("RUSTFLAGS", COVERAGE);
     run_command(&mut build)?;

@@ -10,6 +10,7 @@ mod bench;
 mod engines;
 mod fuzz;
 mod process;
+mod release;
 mod test;
 mod tools;
 
@@ -33,6 +34,7 @@ enum Command {
     Engines(engines::Command),
     Bench(bench::Options),
     Fuzz(fuzz::Options),
+    Release(release::Options),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
             Command::Engines(command) => engines::run(&command),
             Command::Bench(options) => bench::run(&options),
             Command::Fuzz(options) => fuzz::run(&options),
+            Command::Release(options) => release::run(&options),
         });
     match result {
         Ok(()) => ExitCode::SUCCESS,

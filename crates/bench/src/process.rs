@@ -97,6 +97,17 @@ impl Shop {
 
 impl Drop for Shop {
     fn drop(&mut self) {
+        // Asked to end, it writes what it may have counted (`cargo xtask release`).
+        let asked = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status();
+        let begun = Instant::now();
+        while asked.is_ok() && begun.elapsed() < Duration::from_secs(10) {
+            if let Ok(Some(_)) = self.child.try_wait() {
+                return;
+            }
+            pause(Duration::from_millis(5));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -6,7 +6,6 @@ mod peers;
 mod token;
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -14,6 +13,7 @@ use anyhow::{Context, Result, ensure};
 use self::measure::{Load, Round};
 use self::peers::{Peer, Place, Proxy};
 use crate::process::{command, free_address, output, remove_folder};
+use crate::release;
 
 /// Measure the gateway beside nginx, HAProxy, Varnish and Envoy, in one run
 ///
@@ -96,7 +96,11 @@ impl Scenario {
     }
 }
 
+/// Seconds for each scenario when what runs is counted.
+const TRAINING: u64 = 5;
+
 pub(crate) fn run(options: &Options) -> Result<()> {
+    let rialto = release::build()?;
     measure::allow_files()?;
     measure::install_wrk()?;
     let folder = crate::engines::folder().join("bench-gateway");
@@ -115,16 +119,44 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     ensure!(peers.contains(&Peer::Nginx), "nothing to compare with");
     let upstream = free_address()?;
     let _upstream = peers::upstream(&folder.join("upstream"), upstream)?;
+    let around = Place {
+        folder: folder.clone(),
+        listen: upstream,
+        upstream,
+        rialto,
+    };
     let mut report = String::new();
     for scenario in Scenario::ALL {
         if options.scenario.is_empty() || options.scenario.contains(&scenario) {
-            let rows = measure_all(options, scenario, &peers, &folder, upstream)?;
+            let rows = measure_all(options, scenario, &peers, &around)?;
             table(&mut report, scenario, &rows)?;
         }
     }
     println!("{report}");
     if options.write {
         write_report(&report)?;
+    }
+    remove_folder(&folder)
+}
+
+/// Lets `program` do all that is measured, for whoever counts what runs.
+pub(super) fn train(program: &Path) -> Result<()> {
+    measure::install_wrk()?;
+    Peer::Nginx.install()?;
+    let folder = crate::engines::folder().join("train-gateway");
+    remove_folder(&folder)?;
+    let upstream = free_address()?;
+    let _upstream = peers::upstream(&folder.join("upstream"), upstream)?;
+    for scenario in Scenario::ALL {
+        let place = Place {
+            folder: folder.join(format!("{scenario:?}")),
+            listen: free_address()?,
+            upstream,
+            rialto: program.to_owned(),
+        };
+        let proxy = Proxy::start(Peer::Rialto, scenario, place)?;
+        let proxy = proxy.context("Rialto does all of it")?;
+        Load::new(&folder, TRAINING)?.round(&proxy)?;
     }
     remove_folder(&folder)
 }
@@ -150,16 +182,15 @@ fn measure_all(
     options: &Options,
     scenario: Scenario,
     peers: &[Peer],
-    folder: &Path,
-    upstream: SocketAddr,
+    around: &Place,
 ) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     let mut proxies = Vec::new();
     for &peer in peers {
         let place = Place {
-            folder: folder.join(format!("{}-{scenario:?}", peer.name())),
+            folder: around.folder.join(format!("{}-{scenario:?}", peer.name())),
             listen: free_address()?,
-            upstream,
+            ..around.clone()
         };
         let started =
             Proxy::start(peer, scenario, place).with_context(|| String::from(peer.name()));
@@ -172,7 +203,7 @@ fn measure_all(
             idle: 0,
         });
     }
-    let load = Load::new(folder, options.seconds)?;
+    let load = Load::new(&around.folder, options.seconds)?;
     for round in 0..options.rounds {
         for (row, proxy) in rows.iter_mut().zip(&proxies) {
             let measured = load.round(proxy);

@@ -31,11 +31,13 @@ pub(super) enum Peer {
 }
 
 /// Where a proxy is.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) folder: PathBuf,
     pub(super) listen: SocketAddr,
     pub(super) upstream: SocketAddr,
+    /// Our own program, for where it is the proxy.
+    pub(super) rialto: PathBuf,
 }
 
 impl Peer {
@@ -64,7 +66,7 @@ impl Peer {
             Self::Haproxy => ("haproxy", "haproxy"),
             Self::Varnish => ("varnishd", "varnish"),
             Self::Envoy => return envoy::program().map(drop),
-            Self::Rialto => return rialto::build(),
+            Self::Rialto => return Ok(()),
         };
         if found(program) || Path::new("/usr/sbin").join(program).exists() {
             return Ok(());
@@ -204,6 +206,7 @@ pub(super) fn upstream(folder: &Path, listen: SocketAddr) -> Result<Proxy> {
         folder: folder.to_owned(),
         listen,
         upstream: listen,
+        rialto: PathBuf::new(),
     };
     fs::create_dir_all(folder)?;
     let (head, end) = (r#"{"id":"#, r#""}"#);

@@ -34,6 +34,7 @@ pub(super) fn proxy(scenario: Scenario, place: &Place) -> Result<Command> {
         folder,
         listen,
         upstream,
+        ..
     } = place;
     let folder = folder.display();
     let (zone, more) = match scenario {

@@ -6,18 +6,13 @@ use anyhow::Result;
 
 use super::{Place, written};
 use crate::bench::gateway::{Scenario, token};
-use crate::process::{command, free_address, run};
-
-pub(super) fn build() -> Result<()> {
-    run(&mut command(
-        "cargo build --release --locked --package rialto",
-    ))
-}
+use crate::process::free_address;
 
 /// A gateway before another server.
 pub(super) fn proxy(scenario: Scenario, place: &Place) -> Result<Command> {
     let table = written(place, "routes.toml", &table(scenario, place)?)?;
-    let mut command = command("target/release/rialto serve --role gateway");
+    let mut command = Command::new(&place.rialto);
+    command.args(["serve", "--role", "gateway"]);
     let settings = [
         format!("gateway.routes={}", table.display()),
         format!("gateway.listen={}", place.listen),
