@@ -8,8 +8,9 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, BodyStream, StreamBody};
 use platform::context::RequestContext;
-use serde_json::value::RawValue;
 use wire::{Body, BoxError};
+
+use crate::json_syntax;
 
 /// Why a body cannot be read as JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,10 +76,13 @@ pub(crate) async fn look(
 
 /// `application/json`, `application/problem+json`.
 pub(crate) fn is_json(kind: &HeaderValue) -> bool {
-    let kind = kind.to_str().unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    let kind = kind.to_ascii_lowercase();
-    kind == "application/json" || kind == "text/json" || kind.ends_with("+json")
+    let kind = kind.as_bytes();
+    let end = kind.iter().position(|byte| *byte == b';');
+    let kind = kind[..end.unwrap_or(kind.len())].trim_ascii();
+    let suffix = kind.last_chunk::<5>();
+    kind.eq_ignore_ascii_case(b"application/json")
+        || kind.eq_ignore_ascii_case(b"text/json")
+        || suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case(b"+json"))
 }
 
 async fn read(mut body: Body, limit: usize) -> Result<Looked, BoxError> {
@@ -101,7 +105,7 @@ async fn read(mut body: Body, limit: usize) -> Result<Looked, BoxError> {
     for frame in frames.iter().flatten() {
         whole.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
     }
-    if serde_json::from_slice::<&RawValue>(&whole).is_err() {
+    if !json_syntax::is_json(&whole) {
         let body = Body::new(StreamBody::new(stream::iter(frames)));
         return Ok(Looked::Unfit(Unfit::NotJson, body));
     }

@@ -30,6 +30,7 @@ pub mod fuzzing;
 mod hop;
 pub mod identity;
 mod json_body;
+mod json_syntax;
 mod limit;
 mod live;
 mod path;

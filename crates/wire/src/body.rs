@@ -104,6 +104,15 @@ impl Body {
         }
     }
 
+    /// All of it, if it is here already; else the body.
+    pub fn into_whole(self) -> Result<Bytes, Self> {
+        match self.0 {
+            Kind::Empty => Ok(Bytes::new()),
+            Kind::Full(bytes) => Ok(bytes),
+            _ => Err(self),
+        }
+    }
+
     /// A copy, if it is here already; nothing is copied but a reference.
     pub fn try_clone(&self) -> Option<Self> {
         match &self.0 {

@@ -5,18 +5,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, Collected, Limited};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
 use parking_lot::Mutex;
 use platform::http::refuse;
-use serde_json::value::RawValue;
 use tokio::time::Instant;
 use wire::Body;
 use wire::server::Connection;
 
 use super::{Sheet, look_up};
 use crate::client_address::Origin;
+use crate::json_body::is_json;
+use crate::json_syntax;
 use crate::table;
 use crate::template::Text;
 
@@ -178,17 +179,13 @@ impl Part {
             extensions.insert(origin.clone());
         }
         let response = (sheet.ask)(request).await;
-        if !response.status().is_success() || !is_json(&response) {
+        let kind = response.headers().get(CONTENT_TYPE);
+        if !response.status().is_success() || !kind.is_some_and(is_json) {
             return Got::nothing(response);
         }
-        let whole = Limited::new(response.into_body(), self.limit)
-            .collect()
-            .await;
-        let document = whole
-            .map(http_body_util::Collected::to_bytes)
-            .unwrap_or_default();
+        let document = self.whole(response.into_body()).await;
         // Only looked over, not read: it goes on as it came.
-        if serde_json::from_slice::<&RawValue>(&document).is_err() {
+        if !json_syntax::is_json(&document) {
             let detail = format!(
                 "the part `{}` broke off, is too large, or is no JSON",
                 self.name
@@ -199,6 +196,18 @@ impl Part {
         Got::Document(document)
     }
 
+    /// All of a body; nothing, which is no JSON, of one that breaks off or is too large.
+    async fn whole(&self, body: Body) -> Bytes {
+        match body.into_whole() {
+            Ok(whole) if whole.len() <= self.limit => whole,
+            Ok(_) => Bytes::new(),
+            Err(body) => {
+                let collected = Box::pin(Limited::new(body, self.limit).collect()).await;
+                collected.map(Collected::to_bytes).unwrap_or_default()
+            }
+        }
+    }
+
     fn unavailable(&self, why: &str) -> Problem {
         Problem::unavailable(
             codes::UNAVAILABLE,
@@ -206,20 +215,6 @@ impl Part {
             1,
         )
     }
-}
-
-fn is_json(response: &Response<Body>) -> bool {
-    let kind = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok());
-    let kind = kind
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim();
-    kind == "application/json" || kind.ends_with("+json")
 }
 
 /// A text as a part of a target: everything is escaped that could mean something there.

@@ -4,6 +4,7 @@ use serde_json::json;
 use testkit::{Backend, TestShop};
 
 use crate::bridge::Bridge;
+use crate::streams::Played;
 
 /// Two upstreams behind `/a/...` and `/b/...`, and what is put together from them.
 async fn bridge(a: &Backend, b: &Backend, compose: &str) -> Bridge {
@@ -135,6 +136,46 @@ async fn a_part_that_needs_another_comes_after_it() {
         (1, 1),
         "each is asked for once"
     );
+}
+
+#[tokio::test]
+async fn a_part_that_is_no_document_is_missing() {
+    let played = Played::open().await;
+    let bridge = played
+        .bridge_with(
+            r#"
+            [[gateway.compose]]
+            name = "all"
+            path = "/all"
+            part.one = { get = "/played/x", limit = "16B" }
+            "#,
+        )
+        .await;
+    let whole = |body: &str| format!("content-length: {}\r\n\r\n{body}", body.len());
+    let chunk = |body: &str| format!("{:x}\r\n{body}\r\n", body.len());
+    let chunked = |body: &str| format!("transfer-encoding: chunked\r\n\r\n{}", chunk(body));
+    let (document, longer) = (r#"{"a":"5678901"} "#, r#"{"a":"56789012"} "#);
+    for (answer, there) in [
+        (whole(document), true),
+        (chunked(document) + "0\r\n\r\n", true),
+        (whole(longer), false),
+        (chunked(longer) + "0\r\n\r\n", false),
+        (whole(r#"{"a":"5678901"]"#), false),
+        (chunked(r#"{"a":1"#) + "0\r\n\r\n", false),
+        (chunked(r#"{"a":1}"#), false),
+        (whole(""), false),
+    ] {
+        let play = async {
+            let mut line = played.connection().await;
+            line.hear("\r\n\r\n").await;
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n";
+            line.say(&format!("{head}{answer}")).await;
+        };
+        let (answered, ()) = tokio::join!(bridge.client().get("/all"), play);
+        let missing = answered.expect(200)["missing"].clone();
+        let expected = if there { json!([]) } else { json!(["one"]) };
+        assert_eq!(missing, expected, "{answer}");
+    }
 }
 
 #[tokio::test]

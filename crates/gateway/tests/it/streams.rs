@@ -8,10 +8,10 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::bridge::Bridge;
 
 /// A server that is played by the test: it says and hears bytes.
-struct Played(TcpListener);
+pub(crate) struct Played(TcpListener);
 
 impl Played {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         Self(TcpListener::bind("127.0.0.1:0").await.expect("a free port"))
     }
 
@@ -20,7 +20,7 @@ impl Played {
     }
 
     /// With `more` keys of its route.
-    async fn bridge_with(&self, more: &str) -> Bridge {
+    pub(crate) async fn bridge_with(&self, more: &str) -> Bridge {
         let address = self.address();
         Bridge::open(&format!(
             r#"
@@ -40,7 +40,7 @@ impl Played {
         self.0.local_addr().expect("bound")
     }
 
-    async fn connection(&self) -> Line {
+    pub(crate) async fn connection(&self) -> Line {
         Line(self.0.accept().await.expect("somebody connects").0)
     }
 }
