@@ -17,6 +17,7 @@ mod schema;
 mod service;
 mod settings;
 mod value;
+mod yaml;
 
 use std::ops::Range;
 use std::path::Path;
@@ -84,7 +85,7 @@ impl Validation {
         let text = files.read(&folder.join(name));
         let text =
             text.map_err(|error| vec![format!("{} cannot be read: {error}", name.display())])?;
-        let compiled = Document::compile(text.as_bytes(), settings);
+        let compiled = Document::compile(&text, settings);
         let document = compiled.map_err(|wrong| {
             let told = wrong.iter().take(TOLD);
             let mut told: Vec<String> = told

@@ -10,7 +10,7 @@ use super::media::RequestBody;
 use super::parameters::{self, Parameter};
 use super::schema::Schemas;
 use super::settings::ValidateSettings;
-use super::value;
+use super::{value, yaml};
 use crate::router::{Conditions, Found, Router, Template};
 
 /// The methods that a path may have.
@@ -63,12 +63,18 @@ pub(super) enum Asked<'a> {
 
 impl Document {
     /// Compiles the text of a document; everything that is wrong is told with its place there.
-    pub(super) fn compile(text: &[u8], settings: &ValidateSettings) -> Result<Self, Vec<Wrong>> {
+    pub(super) fn compile(text: &str, settings: &ValidateSettings) -> Result<Self, Vec<Wrong>> {
         let fail = |problem: String| {
             let pointer = String::new();
             vec![Wrong { pointer, problem }]
         };
-        let document = value::read(text).map_err(|error| fail(format!("is no JSON: {error}")))?;
+        let extension = settings.openapi.get_ref().extension().unwrap_or_default();
+        let document = if extension == "yaml" || extension == "yml" {
+            yaml::read(text).map_err(|error| fail(format!("is no YAML: {error}")))?
+        } else {
+            let read = value::read(text.as_bytes());
+            read.map_err(|error| fail(format!("is no JSON: {error}")))?
+        };
         let version = version(&document).map_err(|problem| fail(String::from(problem)))?;
         let mut compiler = Compiler::new(&document, version);
         let base = match &settings.base {

@@ -76,6 +76,38 @@ fn wrong(answer: Answer) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn a_document_in_yaml_says_the_same() {
+    let backend = Backend::start("a").await;
+    let document = r#"
+openapi: 3.1.0
+servers: [{url: 'https://catalogue.test/v1'}]
+paths:
+  /items:
+    get:
+      parameters:
+        - {in: query, name: limit, schema: &count {type: integer, maximum: 100}}
+        - {in: query, name: skip, schema: *count}
+      responses:
+        200: {description: All of them.}
+"#;
+    let named = table(&backend, "").replace("catalogue.json", "catalogue.yaml");
+    let files = [("catalogue.yaml", document.to_owned())];
+    let bridge = Bridge::open_with(&named, &files, &[]).await;
+    let get = |target: &str| bridge.client().get(format!("/v1/items?{target}"));
+    get("limit=100&skip=0").await.expect(200);
+    assert_eq!(
+        wrong(get("limit=101&skip=x").await),
+        ["/query/limit", "/query/skip"]
+    );
+    let broken = bridge.file("catalogue.yaml");
+    std::fs::write(broken, document.replace("200:", "200: {}\n        200:")).expect("written");
+    let refused = bridge.admin().post("/gateway/reload", ()).await;
+    let text = String::from_utf8_lossy(&refused.bytes).into_owned();
+    let told = "catalogue.yaml#: is no YAML: line 12: the key `200` is there twice";
+    assert!(text.contains(told), "{text}");
+}
+
+#[tokio::test]
 async fn what_fits_goes_on_byte_for_byte() {
     let backend = Backend::start("a").await;
     let bridge = bridge(&backend, &document(), "").await;

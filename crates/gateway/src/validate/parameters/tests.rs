@@ -20,7 +20,7 @@ fn compile(parameters: Value) -> Result<Document, Vec<Wrong>> {
             "get": {"parameters": parameters},
         }},
     });
-    Document::compile(document.to_string().as_bytes(), &settings())
+    Document::compile(&document.to_string(), &settings())
 }
 
 /// The pointers of what is wrong with a request for `target`.
@@ -241,7 +241,7 @@ fn what_cannot_be_read_is_told() {
 fn what_is_misspelled_is_told() {
     let wrong = |item: Value| {
         let document = json!({"openapi": "3.1.0", "paths": {"/a": item, "/{b}": {}, "/{c}": {}}});
-        let wrong = Document::compile(document.to_string().as_bytes(), &settings());
+        let wrong = Document::compile(&document.to_string(), &settings());
         let told = wrong.expect_err("wrong");
         let last = told.last().map(ToString::to_string);
         assert!(last.is_some_and(|last| last.contains("only in the names")));
@@ -281,7 +281,7 @@ fn the_servers_path_stands_before_those_of_the_document() {
         });
         let settings: ValidateSettings =
             toml::from_str(&format!("openapi = 'a.json'\n{more}")).expect("settings");
-        Document::compile(document.to_string().as_bytes(), &settings)
+        Document::compile(&document.to_string(), &settings)
     };
     let has = |document: &Document, path: &str| {
         matches!(
