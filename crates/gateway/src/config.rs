@@ -63,6 +63,8 @@ pub struct Config {
     pub limits: CacheUrl,
     /// How long counting may take elsewhere.
     pub limits_timeout: Duration,
+    /// Where what was revoked is kept for all instances.
+    pub revocations: CacheUrl,
 }
 
 impl Config {
@@ -95,6 +97,7 @@ impl Config {
             cache_timeout: section.duration("cache_timeout"),
             limits: section.parse("limits"),
             limits_timeout: section.duration("limits_timeout"),
+            revocations: section.parse("revocations"),
         };
         config.check(section);
         config

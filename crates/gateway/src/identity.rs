@@ -33,7 +33,8 @@ use serde_json::{Map, Value};
 
 pub(crate) use self::guard::Guard;
 pub(crate) use self::keys::read as read_keys;
-pub use self::revoked::{Full, Revocation, Revocations};
+pub(crate) use self::revoked::SharedRevocations;
+pub use self::revoked::{Full, Revocation, RevokeError};
 pub(crate) use self::secret::{client as client_secret, shared as read_secret};
 pub(crate) use self::sources::{Identities, Shared};
 

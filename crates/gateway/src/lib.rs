@@ -58,6 +58,7 @@ use std::time::Duration;
 use axum::Router;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
+use kernel::Timestamp;
 use platform::contract::Peer;
 use platform::http::entry::{Entry, Trust};
 use platform::http::refused::Watch;
@@ -73,7 +74,7 @@ use self::cache::{CachePurge, HttpCache, StoreSettings};
 pub use self::config::{Config, Fronts};
 use self::dispatch::Dispatch;
 use self::door::Door;
-use self::identity::Revocations;
+use self::identity::{Revocation, RevokeError, SharedRevocations};
 use self::limit::Counters;
 use self::live::Live;
 pub use self::purge_on_event::SUBSCRIPTIONS;
@@ -116,6 +117,8 @@ struct Inner {
     /// Ends what the cache does in the background.
     background: Shutdown,
     callers: identity::Shared,
+    /// What all instances have revoked, if they share that.
+    revoked: Option<SharedRevocations>,
     refused: Option<Arc<dyn Watch>>,
 }
 
@@ -148,6 +151,8 @@ impl Gateway {
         let second = cache::shared_by(&config.cache, config.cache_timeout, metrics);
         let cache = HttpCache::new(store, sources.clone(), measures, second, ends);
         let callers = identity::Shared::new(http.sources.clone(), &http.metrics);
+        let own = &callers.revocations;
+        let revoked = SharedRevocations::at(&config.revocations, own, sources, metrics);
         let shop = Shop::new(services, openapi, http);
         let around = Surroundings {
             counters: counters.clone(),
@@ -183,6 +188,7 @@ impl Gateway {
             cache,
             background,
             callers,
+            revoked,
             refused,
         })))
     }
@@ -192,9 +198,30 @@ impl Gateway {
         self.0.refused.clone()
     }
 
-    /// Where tokens are revoked that routes of the table would still accept.
-    pub fn revocations(&self) -> &Revocations {
-        &self.0.callers.revocations
+    /// From now on `what` of the issuer or introspection `source` does not count on routes of the
+    /// table, in any instance that shares what is revoked. It is forgotten at `until`: no token that
+    /// it concerns may live longer than that.
+    pub async fn revoke(
+        &self,
+        source: &str,
+        what: Revocation<'_>,
+        until: Timestamp,
+    ) -> Result<(), RevokeError> {
+        match &self.0.revoked {
+            Some(shared) => shared.revoke(source, what, until).await,
+            None => {
+                let own = &self.0.callers.revocations;
+                own.revoke(source, what, until)?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether it knows all that it has to know before it is asked: what other instances have
+    /// revoked.
+    pub fn is_ready(&self) -> bool {
+        let shared = self.0.revoked.as_ref();
+        shared.is_none_or(SharedRevocations::read)
     }
 
     /// Reads the table of routes again. Requests that are under way end as they began; if anything
@@ -218,9 +245,16 @@ impl Gateway {
         self.0.cache.purge()
     }
 
-    /// Watches the table, and looks after the upstreams, until `shutdown` begins.
+    /// Watches the table, looks after the upstreams, and hears what other instances announce, until
+    /// `shutdown` begins.
     pub async fn keep(self, shutdown: Shutdown) {
-        self.0.live.clone().keep(shutdown).await;
+        let upkeep = self.0.live.clone().keep(shutdown.clone());
+        let revocations = async {
+            if let Some(revoked) = &self.0.revoked {
+                revoked.follow(&shutdown).await;
+            }
+        };
+        tokio::join!(upkeep, revocations);
         self.0.background.begin();
         self.0.cache.ended(PARTING).await;
     }

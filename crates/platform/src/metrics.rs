@@ -156,7 +156,7 @@ pub struct HandshakeLabels {
 /// Labels of what is asked of Redis.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct RedisLabels {
-    /// Who asks: `limits`, `cache` or `gateway-cache`.
+    /// Who asks: `limits`, `cache`, `gateway-cache` or `gateway-revocations`.
     pub user: &'static str,
     /// `answered`, `late`, `failed`, or `refused` (not asked, as it was away a moment ago).
     pub outcome: &'static str,
@@ -165,7 +165,7 @@ pub struct RedisLabels {
 /// Labels of who uses Redis.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct RedisUserLabels {
-    /// Who asks: `limits`, `cache` or `gateway-cache`.
+    /// Who asks: `limits`, `cache`, `gateway-cache` or `gateway-revocations`.
     pub user: &'static str,
 }
 
@@ -222,6 +222,8 @@ pub struct Metrics {
     pub redis_commands: Family<RedisLabels, Counter>,
     /// Whether Redis answers.
     pub redis_up: Family<RedisUserLabels, Gauge>,
+    /// Whether everything is heard that other instances announce over Redis.
+    pub redis_followed: Family<RedisUserLabels, Gauge>,
     /// What the gateway's HTTP cache tells of itself.
     pub http_cache: HttpCacheMetrics,
     /// What the search index of this process tells of itself.
@@ -264,6 +266,7 @@ impl Metrics {
             limits: Family::default(),
             redis_commands: Family::default(),
             redis_up: Family::default(),
+            redis_followed: Family::default(),
             http_cache: HttpCacheMetrics::default(),
             search: SearchMetrics::default(),
             rate_limited: Counter::default(),
@@ -297,6 +300,11 @@ impl Metrics {
             self.redis_commands.clone(),
         );
         r.register("redis_up", "Whether Redis answers", self.redis_up.clone());
+        r.register(
+            "redis_followed",
+            "Whether all is heard that other instances announce over Redis",
+            self.redis_followed.clone(),
+        );
     }
 
     fn register_http(&self, r: &mut Registry) {
@@ -447,6 +455,13 @@ impl Metrics {
                 .get_or_create(&RedisUserLabels { user })
                 .clone(),
         }
+    }
+
+    /// Whether `user` hears what other instances announce over Redis.
+    pub fn redis_followed(&self, user: &'static str) -> Gauge {
+        self.redis_followed
+            .get_or_create(&RedisUserLabels { user })
+            .clone()
     }
 
     /// Everything, as the text that Prometheus reads.

@@ -6,6 +6,7 @@
 //! be able to go on without an answer: everything here may be [`Away`].
 
 mod breaker;
+mod channel;
 mod link;
 mod url;
 
@@ -19,6 +20,7 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 use self::breaker::{Admission, Breaker};
+pub use self::channel::{Channel, Connection, Follower};
 use self::link::Link;
 pub use self::url::{InvalidRedisUrl, RedisUrl};
 use crate::metrics::RedisMetrics;
@@ -80,6 +82,28 @@ impl Script {
             hash: hash.collect(),
         }
     }
+
+    /// Runs it where the server knows it.
+    fn by_hash(&self, keys: usize, fill: &impl Fn(&mut Cmd)) -> Cmd {
+        Self::run("EVALSHA", &self.hash, keys, fill)
+    }
+
+    /// Runs it, and lets the server know it.
+    fn by_text(&self, keys: usize, fill: &impl Fn(&mut Cmd)) -> Cmd {
+        Self::run("EVAL", self.text, keys, fill)
+    }
+
+    fn run(how: &str, script: &str, keys: usize, fill: &impl Fn(&mut Cmd)) -> Cmd {
+        let mut command = redis::cmd(how);
+        command.arg(script).arg(keys);
+        fill(&mut command);
+        command
+    }
+
+    /// Whether the server only did not know the script.
+    fn is_unknown(error: &RedisError) -> bool {
+        error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+    }
 }
 
 /// A Redis server. Cheap to clone; the connections close with the last clone.
@@ -127,18 +151,12 @@ impl Redis {
         keys: usize,
         fill: impl Fn(&mut Cmd),
     ) -> Result<T, Away> {
-        let command = |name: &str, script: &str| {
-            let mut command = redis::cmd(name);
-            command.arg(script).arg(keys);
-            fill(&mut command);
-            command
-        };
-        let known = command("EVALSHA", &script.hash);
-        let (known, command) = (&known, &command);
+        let known = script.by_hash(keys, &fill);
+        let (known, fill) = (&known, &fill);
         self.guarded(|link| async move {
             match link.ask(known).await {
-                Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                    link.ask(&command("EVAL", script.text)).await
+                Err(error) if Script::is_unknown(&error) => {
+                    link.ask(&script.by_text(keys, fill)).await
                 }
                 answer => answer,
             }

@@ -10,10 +10,11 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use gateway::Gateway;
 use gateway::cache::PurgeMode;
-use gateway::identity::Revocation;
+use gateway::identity::{Revocation, RevokeError};
 use http::StatusCode;
-use http::header::CONTENT_TYPE;
-use kernel::Timestamp;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use kernel::problem::codes;
+use kernel::{Problem, Timestamp};
 use platform::db::Db;
 use platform::metrics::Metrics;
 use product::ProductService;
@@ -29,6 +30,7 @@ pub(crate) struct Health(Arc<Inner>);
 struct Inner {
     databases: BTreeMap<Role, Db>,
     product: Option<ProductService>,
+    gateway: Option<Gateway>,
     draining: AtomicBool,
     metrics: Metrics,
 }
@@ -44,11 +46,13 @@ impl Health {
     pub(crate) fn new(
         databases: BTreeMap<Role, Db>,
         product: Option<ProductService>,
+        gateway: Option<Gateway>,
         metrics: Metrics,
     ) -> Self {
         Self(Arc::new(Inner {
             databases,
             product,
+            gateway,
             draining: AtomicBool::new(false),
             metrics,
         }))
@@ -74,6 +78,14 @@ impl Health {
                 "ok"
             };
             roles.insert(*role, state);
+        }
+        if let Some(gateway) = &self.0.gateway {
+            let state = if gateway.is_ready() {
+                "ok"
+            } else {
+                "revocations not read yet"
+            };
+            roles.insert(Role::Gateway, state);
         }
         let draining = self.0.draining.load(Ordering::SeqCst);
         Readiness {
@@ -196,9 +208,19 @@ async fn revoke(State(gateway): State<Gateway>, Json(revoke): Json<Revoke>) -> R
             return (StatusCode::UNPROCESSABLE_ENTITY, told).into_response();
         }
     };
-    let revocations = gateway.revocations();
-    match revocations.revoke(&revoke.source, what, revoke.until) {
+    match gateway.revoke(&revoke.source, what, revoke.until).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(error @ RevokeError::Unshared(_)) => unavailable(&error),
         Err(full) => (StatusCode::INSUFFICIENT_STORAGE, format!("{full}\n")).into_response(),
     }
+}
+
+/// A 503 that can be repeated.
+fn unavailable(error: &RevokeError) -> Response {
+    let problem = Problem::unavailable(codes::UNAVAILABLE, error.to_string(), 1);
+    let headers = [
+        (CONTENT_TYPE, "application/problem+json"),
+        (RETRY_AFTER, "1"),
+    ];
+    (StatusCode::SERVICE_UNAVAILABLE, headers, Json(problem)).into_response()
 }

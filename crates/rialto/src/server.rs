@@ -142,7 +142,8 @@ impl Server {
             internal::build(contracts, routers, key, settings.internal.body_limit, &http)
         });
         let announcer = announcer(&settings, roles, gateways, &listeners);
-        let health = Health::new(databases.clone(), services.product.clone(), metrics);
+        let product = services.product.clone();
+        let health = Health::new(databases.clone(), product, public.clone(), metrics);
         let databases = databases.into_iter().collect();
         let handle = Handle(Arc::new(Running {
             services,

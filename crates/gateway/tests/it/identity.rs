@@ -3,6 +3,7 @@
 mod keys;
 mod opaque;
 mod played;
+mod shared;
 mod tokens;
 
 use kernel::{Clock, Timestamp};

@@ -7,6 +7,7 @@ mod compose;
 mod crowded;
 mod hedge;
 mod identity;
+mod instances;
 mod policies;
 mod reload;
 mod routes;
