@@ -16,6 +16,7 @@ mod answer;
 mod background;
 mod conditional;
 mod directives;
+mod elsewhere;
 mod entry;
 mod exchange;
 mod fetch;
@@ -46,6 +47,7 @@ use platform::metrics::{HttpCacheLabels, HttpCacheMetrics};
 use platform::tasks::Shutdown;
 
 use self::background::Background;
+pub(crate) use self::elsewhere::PurgesElsewhere;
 use self::flight::Flights;
 use self::key::Keyer;
 use self::policy::Rules;
@@ -54,7 +56,7 @@ use self::purge::Purges;
 pub(crate) use self::redis::shared_by;
 use self::route::{Route, RouteMetrics, path_tag, tag};
 use self::second::{EVERYTHING, Second};
-pub use self::second::{Found, Put, SecondKey, SecondLevel, SecondLevelError};
+pub use self::second::{Found, Put, SecondKey, SecondLevel, SecondLevelError, TagPurge};
 pub use self::service::{CacheLayer, CacheService};
 pub use self::settings::{CacheSettings, StoreSettings};
 pub(crate) use self::status::CACHE_STATUS;
@@ -140,9 +142,12 @@ impl HttpCache {
         })))
     }
 
-    /// Who purges.
+    /// Who purges in this instance and in the second level.
     pub fn purge(&self) -> CachePurge {
-        CachePurge(self.0.clone())
+        CachePurge {
+            shared: self.0.clone(),
+            everywhere: false,
+        }
     }
 
     /// Bytes that are stored: keys, heads and bodies.
@@ -166,7 +171,13 @@ impl HttpCache {
 /// their way; the second level follows in the background, and is not asked before it has. Cheap to
 /// clone. To be called where tasks can be spawned.
 #[derive(Clone)]
-pub struct CachePurge(Arc<Shared>);
+pub struct CachePurge {
+    shared: Arc<Shared>,
+    everywhere: bool,
+}
+
+/// Tags that other instances are told of at once.
+const TOLD: usize = 100;
 
 impl fmt::Debug for CachePurge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -175,40 +186,66 @@ impl fmt::Debug for CachePurge {
 }
 
 impl CachePurge {
+    /// The same, also in the memory of the instances that share the second level.
+    pub fn everywhere(self) -> Self {
+        Self {
+            everywhere: true,
+            ..self
+        }
+    }
+
     /// Everything to which an upstream gave one of `tags` in `Surrogate-Key` or `Cache-Tag`.
     pub fn tags<T: AsRef<str>>(&self, tags: impl IntoIterator<Item = T>, mode: PurgeMode) {
-        let tags = tags.into_iter().map(|text| tag(text.as_ref())).collect();
-        self.0.purge(tags, mode);
+        let tags: Vec<String> = tags.into_iter().map(|text| tag(text.as_ref())).collect();
+        let told = self.told(mode);
+        for tags in tags.chunks(if told.is_some() { TOLD } else { usize::MAX }) {
+            self.shared.purge(tags.to_vec(), mode, told);
+        }
     }
 
     /// Everything at the host and the path of `url`, whatever the scheme and the query.
     pub fn url(&self, url: &Uri, mode: PurgeMode) {
         let authority = url.authority().map_or("", |authority| authority.as_str());
-        self.0.purge(vec![path_tag(authority, url.path())], mode);
+        let tags = vec![path_tag(authority, url.path())];
+        self.shared.purge(tags, mode, self.told(mode));
     }
 
     /// Everything.
     pub fn all(&self, mode: PurgeMode) {
-        let shared = &self.0;
-        shared.metrics.purges.inc();
-        shared.store.purges.purge_all(mode, shared.sources.now());
-        if mode == PurgeMode::Hard {
-            shared.store.clear();
-        }
-        shared.purge_second(vec![EVERYTHING.to_owned()]);
+        self.shared.purge_all(mode);
+        let tags = vec![EVERYTHING.to_owned()];
+        self.shared.purge_second(tags, self.told(mode));
+    }
+
+    fn told(&self, mode: PurgeMode) -> Option<PurgeMode> {
+        self.everywhere.then_some(mode)
     }
 }
 
 impl Shared {
-    fn purge(&self, tags: Vec<String>, mode: PurgeMode) {
+    fn purge(&self, tags: Vec<String>, mode: PurgeMode, told: Option<PurgeMode>) {
         if tags.is_empty() {
             return;
         }
+        self.purge_here(&tags, mode);
+        self.purge_second(tags, told);
+    }
+
+    /// Purges what this instance has in memory.
+    fn purge_here(&self, tags: &[String], mode: PurgeMode) {
         self.metrics.purges.inc();
         let purges = &self.store.purges;
         let hashes: Vec<u64> = tags.iter().map(|tag| purges.hash(tag)).collect();
         purges.purge(&hashes, mode, self.sources.now());
-        self.purge_second(tags);
+    }
+
+    /// Purges all that this instance has in memory.
+    fn purge_all(&self, mode: PurgeMode) {
+        self.metrics.purges.inc();
+        self.store.purges.purge_all(mode, self.sources.now());
+        if mode == PurgeMode::Hard {
+            self.store.clear();
+        }
     }
 
     /// Purges paths, those of them at which anything may be stored or on its way.
@@ -217,12 +254,12 @@ impl Shared {
             let purges = &self.store.purges;
             tags.retain(|tag| purges.expects_path(purges.hash(tag)));
         }
-        self.purge(tags, mode);
+        self.purge(tags, mode, None);
     }
 
-    fn purge_second(&self, tags: Vec<String>) {
+    fn purge_second(&self, tags: Vec<String>, told: Option<PurgeMode>) {
         if let Some(second) = &self.second {
-            second.purge(tags, &self.background);
+            second.purge(TagPurge { tags, told }, &self.background);
         }
     }
 }

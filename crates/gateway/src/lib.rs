@@ -70,7 +70,7 @@ use tower_http::cors::{AllowOrigin, Any, Cors, CorsLayer};
 use wire::Body;
 
 use self::access_log::RefusedLog;
-use self::cache::{CachePurge, HttpCache, StoreSettings};
+use self::cache::{CachePurge, HttpCache, PurgesElsewhere, StoreSettings};
 pub use self::config::{Config, Fronts};
 use self::dispatch::Dispatch;
 use self::door::Door;
@@ -114,6 +114,8 @@ struct Inner {
     stack: Either<Cors<Entry<Dispatch>>, Entry<Dispatch>>,
     live: Live,
     cache: HttpCache,
+    /// What other instances purge, if they share a second level.
+    purged: Option<PurgesElsewhere>,
     /// Ends what the cache does in the background.
     background: Shutdown,
     callers: identity::Shared,
@@ -148,8 +150,10 @@ impl Gateway {
         };
         let background = Shutdown::new();
         let (measures, ends) = (&metrics.http_cache, background.clone());
-        let second = cache::shared_by(&config.cache, config.cache_timeout, metrics);
+        let name = sources.uuid().to_string();
+        let second = cache::shared_by(&config.cache, config.cache_timeout, &name, metrics);
         let cache = HttpCache::new(store, sources.clone(), measures, second, ends);
+        let purged = PurgesElsewhere::at(&config.cache, &cache, &name, sources, metrics);
         let callers = identity::Shared::new(http.sources.clone(), &http.metrics);
         let own = &callers.revocations;
         let revoked = SharedRevocations::at(&config.revocations, own, sources, metrics);
@@ -186,6 +190,7 @@ impl Gateway {
             stack,
             live,
             cache,
+            purged,
             background,
             callers,
             revoked,
@@ -240,9 +245,9 @@ impl Gateway {
         states.collect()
     }
 
-    /// Takes answers out of the cache.
+    /// Takes answers out of the cache, also of the instances that share a second level.
     pub fn purge(&self) -> CachePurge {
-        self.0.cache.purge()
+        self.0.cache.purge().everywhere()
     }
 
     /// Watches the table, looks after the upstreams, and hears what other instances announce, until
@@ -254,7 +259,12 @@ impl Gateway {
                 revoked.follow(&shutdown).await;
             }
         };
-        tokio::join!(upkeep, revocations);
+        let purges = async {
+            if let Some(purged) = &self.0.purged {
+                purged.follow(&shutdown).await;
+            }
+        };
+        tokio::join!(upkeep, revocations, purges);
         self.0.background.begin();
         self.0.cache.ended(PARTING).await;
     }

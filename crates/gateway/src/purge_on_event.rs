@@ -68,7 +68,8 @@ impl EventSink for Gateway {
         let table = self.0.live.present();
         for rule in table.purge_rules() {
             let tags = events.iter().flat_map(|event| rule.tags(event));
-            self.purge().tags(tags, rule.mode);
+            // Each instance is told of the event itself.
+            self.0.cache.purge().tags(tags, rule.mode);
         }
         Box::pin(ready(Ok(())))
     }

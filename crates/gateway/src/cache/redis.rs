@@ -17,7 +17,8 @@ use platform::metrics::Metrics;
 use platform::redis::{Away, Cmd, Redis, RedisSettings, Script};
 use ring::digest::{SHA256, digest};
 
-use super::second::{EVERYTHING, Found, Put, SecondKey, SecondLevel, SecondLevelError};
+use super::elsewhere::{Announcement, CHANNEL};
+use super::second::{EVERYTHING, Found, Put, SecondKey, SecondLevel, SecondLevelError, TagPurge};
 
 /// All keys are on one node of a cluster, since scripts use the set of purges with each.
 const PURGES: &str = "{rialto:cache}:purges";
@@ -73,7 +74,8 @@ redis.call('PEXPIRE', KEYS[1], ARGV[4])
 return 1
 ";
 
-/// Purges tags; the first argument is how many purges are remembered. The oldest make room.
+/// Purges tags; the first arguments are how many purges are remembered, where purges are announced,
+/// and what to announce, if anything. The oldest make room.
 const PURGE: &str = r"
 local time = redis.call('TIME')
 local number = time[1] * 1000000 + time[2]
@@ -81,7 +83,7 @@ local last = redis.call('ZSCORE', KEYS[1], '#')
 if last and tonumber(last) >= number then number = tonumber(last) + 1 end
 number = string.format('%.0f', number)
 if not last then redis.call('ZADD', KEYS[1], number, '*') end
-for i = 2, #ARGV do
+for i = 4, #ARGV do
     if ARGV[i] == '*' then redis.call('DEL', KEYS[1]) end
     redis.call('ZADD', KEYS[1], number, ARGV[i])
 end
@@ -92,13 +94,16 @@ if excess > 0 then
     redis.call('ZREMRANGEBYRANK', KEYS[1], 0, excess - 1)
     redis.call('ZADD', KEYS[1], 'GT', newest[2], '*')
 end
+if ARGV[3] ~= '' then redis.call('PUBLISH', ARGV[2], ARGV[3]) end
 return number
 ";
 
-/// What instances of the gateway share at `url`, which may take `timeout` to answer.
+/// What instances of the gateway share at `url`, which may take `timeout` to answer. Announces
+/// purges as the instance of this `name`.
 pub(crate) fn shared_by(
     url: &CacheUrl,
     timeout: Duration,
+    name: &str,
     metrics: &Metrics,
 ) -> Option<Arc<dyn SecondLevel>> {
     let CacheUrl::Redis(url) = url else {
@@ -109,7 +114,8 @@ pub(crate) fn shared_by(
         ..RedisSettings::new(url.clone())
     };
     let redis = Redis::new(&settings, metrics.redis("gateway-cache"));
-    Some(Arc::new(RedisLevel::new(redis)))
+    let channel = url.channel(CHANNEL);
+    Some(Arc::new(RedisLevel::new(redis, channel, name)))
 }
 
 /// Redis behind the cache of each instance.
@@ -120,16 +126,21 @@ pub(crate) struct RedisLevel {
     put: Script,
     purge: Script,
     records: usize,
+    /// Where purges are announced, and as which instance.
+    channel: String,
+    name: String,
 }
 
 impl RedisLevel {
-    pub(crate) fn new(redis: Redis) -> Self {
+    fn new(redis: Redis, channel: String, name: &str) -> Self {
         Self {
             redis,
             get: Script::new(GET),
             put: Script::new(PUT),
             purge: Script::new(PURGE),
             records: RECORDS,
+            channel,
+            name: name.to_owned(),
         }
     }
 }
@@ -169,11 +180,13 @@ impl SecondLevel for RedisLevel {
         .boxed()
     }
 
-    fn purge<'a>(&'a self, tags: &'a [String]) -> BoxFuture<'a, Result<(), SecondLevelError>> {
+    fn purge<'a>(&'a self, purge: &'a TagPurge) -> BoxFuture<'a, Result<(), SecondLevelError>> {
         async move {
+            let announcement = Announcement::of(purge, &self.name).unwrap_or_default();
             let fill = |command: &mut Cmd| {
                 command.arg(PURGES).arg(self.records);
-                for tag in tags {
+                command.arg(&self.channel).arg(&announcement);
+                for tag in &purge.tags {
                     match tag.as_str() {
                         EVERYTHING => command.arg(ALL),
                         tag => command.arg(&short(tag)[..]),

@@ -15,6 +15,7 @@ use prometheus_client::metrics::counter::Counter;
 
 use super::StoreSettings;
 use super::background::Background;
+use super::purge::PurgeMode;
 
 /// What a value is stored under: a SHA-256 over the parts of its key.
 pub type SecondKey = [u8; 32];
@@ -63,8 +64,18 @@ pub trait SecondLevel: fmt::Debug + Send + Sync + 'static {
     fn get<'a>(&'a self, key: &'a SecondKey) -> BoxFuture<'a, Result<Found, SecondLevelError>>;
     /// Stores a value.
     fn put(&self, put: Put) -> BoxFuture<'_, Result<(), SecondLevelError>>;
-    /// Removes what has one of `tags`, and refuses what was made before.
-    fn purge<'a>(&'a self, tags: &'a [String]) -> BoxFuture<'a, Result<(), SecondLevelError>>;
+    /// Removes what has one of its tags, and refuses what was made before. Then tells the other
+    /// instances, where that is wanted.
+    fn purge<'a>(&'a self, purge: &'a TagPurge) -> BoxFuture<'a, Result<(), SecondLevelError>>;
+}
+
+/// A purge, as the second level has to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagPurge {
+    /// The tags.
+    pub tags: Vec<String>,
+    /// How it is meant in the memory of other instances; `None` if they are not to be told.
+    pub told: Option<PurgeMode>,
 }
 
 /// The second level, with patience that ends.
@@ -88,7 +99,7 @@ struct Inner {
 /// may be what was purged.
 #[derive(Debug, Default)]
 struct Waiting {
-    tags: VecDeque<Vec<String>>,
+    purges: VecDeque<TagPurge>,
     delivering: bool,
 }
 
@@ -113,7 +124,7 @@ impl Second {
 
     /// What is stored under `key`; `None` if that cannot be found out now.
     pub(crate) async fn get(&self, key: &SecondKey) -> Option<Found> {
-        if !self.0.purges.lock().tags.is_empty() || self.is_left_alone() {
+        if !self.0.purges.lock().purges.is_empty() || self.is_left_alone() {
             return None;
         }
         self.0.patiently(self.0.level.get(key)).await
@@ -126,14 +137,18 @@ impl Second {
         }
     }
 
-    /// Purges `tags`, as soon as that can be done.
-    pub(crate) fn purge(&self, tags: Vec<String>, background: &Background) {
+    /// Purges tags, as soon as that can be done.
+    pub(crate) fn purge(&self, purge: TagPurge, background: &Background) {
         let mut waiting = self.0.purges.lock();
-        if waiting.tags.len() >= WAITING {
-            waiting.tags.clear();
-            waiting.tags.push_back(vec![EVERYTHING.to_owned()]);
-        } else {
-            waiting.tags.push_back(tags);
+        waiting.purges.push_back(purge);
+        if waiting.purges.len() > WAITING {
+            let mut all = waiting.purges.drain(..);
+            let told = all.any(|purge| purge.told.is_some());
+            drop(all);
+            waiting.purges.push_back(TagPurge {
+                tags: vec![EVERYTHING.to_owned()],
+                told: told.then_some(PurgeMode::Hard),
+            });
         }
         drop(waiting);
         self.deliver(background);
@@ -143,7 +158,7 @@ impl Second {
     /// one who looks tries again.
     pub(crate) fn deliver(&self, background: &Background) {
         let mut waiting = self.0.purges.lock();
-        if waiting.delivering || waiting.tags.is_empty() {
+        if waiting.delivering || waiting.purges.is_empty() {
             return;
         }
         let Some(room) = background.room() else {
@@ -156,9 +171,9 @@ impl Second {
         background.run(room, async move {
             let inner = &*delivery.0;
             loop {
-                let next = inner.purges.lock().tags.front().cloned();
-                let Some(tags) = next else { break };
-                if inner.patiently(inner.level.purge(&tags)).await.is_none() {
+                let next = inner.purges.lock().purges.front().cloned();
+                let Some(purge) = next else { break };
+                if inner.patiently(inner.level.purge(&purge)).await.is_none() {
                     if !shutdown.sleep(inner.pause).await {
                         break;
                     }
@@ -166,8 +181,8 @@ impl Second {
                 }
                 let mut waiting = inner.purges.lock();
                 // It may have been overtaken by a purge of everything.
-                if waiting.tags.front() == Some(&tags) {
-                    waiting.tags.pop_front();
+                if waiting.purges.front() == Some(&purge) {
+                    waiting.purges.pop_front();
                 }
             }
         });

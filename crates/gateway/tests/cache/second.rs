@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use gateway::cache::{
-    Found, PurgeMode, Put, SecondKey, SecondLevel, SecondLevelError, StoreSettings,
+    Found, PurgeMode, Put, SecondKey, SecondLevel, SecondLevelError, StoreSettings, TagPurge,
 };
 
 use crate::support::{World, answer, get, get_with, settle};
@@ -78,9 +78,10 @@ impl SecondLevel for InMemory {
         .boxed()
     }
 
-    fn purge<'a>(&'a self, tags: &'a [String]) -> BoxFuture<'a, Result<(), SecondLevelError>> {
+    fn purge<'a>(&'a self, purge: &'a TagPurge) -> BoxFuture<'a, Result<(), SecondLevelError>> {
         async move {
             self.reach().await?;
+            let tags = &purge.tags;
             let mut state = self.state.lock().expect("whole");
             state.purges += 1;
             let now = state.purges;

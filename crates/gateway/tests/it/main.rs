@@ -11,6 +11,7 @@ mod instances;
 mod policies;
 mod reload;
 mod routes;
+mod shared_cache;
 mod streams;
 mod transform;
 mod upstreams;

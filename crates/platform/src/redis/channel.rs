@@ -42,21 +42,26 @@ pub trait Follower: Send + Sync {
 /// A channel of a Redis server.
 pub struct Channel {
     url: RedisUrl,
-    name: &'static str,
+    name: String,
     sources: Sources,
     followed: Gauge,
 }
 
 impl Channel {
-    /// The channel of this name; `followed` is 1 while everything on it is heard.
-    pub fn new(url: &RedisUrl, name: &'static str, sources: Sources, followed: Gauge) -> Self {
+    /// The [channel](RedisUrl::channel) of this name; `followed` is 1 while everything on it is heard.
+    pub fn new(url: &RedisUrl, name: &str, sources: Sources, followed: Gauge) -> Self {
         followed.set(0);
         Self {
             url: url.clone(),
-            name,
+            name: url.channel(name),
             sources,
             followed,
         }
+    }
+
+    /// Its whole name, for those who announce something.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Follows the channel until `shutdown` begins; comes back to it by itself whenever it is lost.
@@ -71,7 +76,7 @@ impl Channel {
             self.followed.set(0);
             if !std::mem::replace(&mut standing.away, true) {
                 tracing::warn!(
-                    redis = %self.url, channel = self.name, error = %lost,
+                    redis = %self.url, channel = %self.name, error = %lost,
                     "what other instances announce is not heard"
                 );
             }
@@ -108,7 +113,7 @@ impl Channel {
             standing.since.get_or_insert_with(Instant::now);
             if std::mem::take(&mut standing.away) {
                 tracing::info!(
-                    redis = %self.url, channel = self.name,
+                    redis = %self.url, channel = %self.name,
                     "what other instances announce is heard again"
                 );
             }
@@ -132,7 +137,7 @@ impl Channel {
             .set_push_sender(sender);
         let connecting = client.get_multiplexed_async_connection_with_config(&config);
         let mut connection = Connection(patiently(connecting).await?);
-        patiently(connection.0.subscribe(self.name)).await?;
+        patiently(connection.0.subscribe(&self.name)).await?;
         Ok((connection, announcements))
     }
 }

@@ -29,6 +29,12 @@ impl RedisUrl {
     pub(super) fn info(&self) -> &ConnectionInfo {
         &self.0
     }
+
+    /// The channel `name` of whoever uses the same database: a server has one set of channels for
+    /// all of its databases.
+    pub fn channel(&self, name: &str) -> String {
+        format!("{name}:{}", self.0.redis_settings().db())
+    }
 }
 
 impl FromStr for RedisUrl {
@@ -80,6 +86,7 @@ mod tests {
             "redis://cache.example:6380/3 redis://cache.example:6380/3"
         );
         assert_eq!(url.info().redis_settings().password(), Some("hunter2"));
+        assert_eq!(url.channel("news"), "news:3");
         let url: RedisUrl = "rediss://:hunter2@cache.example".parse().expect("a URL");
         assert_eq!(url.to_string(), "rediss://cache.example:6379/0");
     }

@@ -285,7 +285,7 @@ async fn eventually(what: &str, is_so: impl Fn() -> bool) {
     assert!(asked.is_ok(), "not in time: {what}");
 }
 
-/// Follows the channel `news` while the story goes on.
+/// Follows a channel while the story goes on.
 async fn followed(server: &TestRedis, ear: &Ear, story: impl AsyncFnOnce(&Gauge)) {
     let (gauge, shutdown) = (Gauge::default(), Shutdown::new());
     let url = server.url().parse().expect("a URL");
@@ -301,7 +301,7 @@ async fn followed(server: &TestRedis, ear: &Ear, story: impl AsyncFnOnce(&Gauge)
 async fn announce(server: &TestRedis, times: usize) {
     let redis = Redis::new(&server.settings(), RedisMetrics::default());
     let mut command = Cmd::new();
-    command.arg("PUBLISH").arg("news").arg("news");
+    command.arg("PUBLISH").arg("news:0").arg("news");
     for _ in 0..times {
         let listening: u64 = redis.command(&command).await.expect("an answer");
         assert_eq!(listening, 1);

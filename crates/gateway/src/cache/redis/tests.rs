@@ -6,11 +6,13 @@ use platform::testing::TestRedis;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
+use super::super::purge::PurgeMode;
 use super::*;
 
 fn level(server: &TestRedis) -> RedisLevel {
     let metrics = Metrics::new();
-    RedisLevel::new(Redis::new(&server.settings(), metrics.redis("test")))
+    let redis = Redis::new(&server.settings(), metrics.redis("test"));
+    RedisLevel::new(redis, CHANNEL.to_owned(), "test")
 }
 
 fn key(number: u8) -> SecondKey {
@@ -42,7 +44,9 @@ async fn store(level: &RedisLevel, number: u8, value: &str, tags: &[&str]) {
 }
 
 async fn purge(level: &RedisLevel, names: &[&str]) {
-    level.purge(&tags(names)).await.expect("purged");
+    let tags = tags(names);
+    let purge = TagPurge { tags, told: None };
+    level.purge(&purge).await.expect("purged");
 }
 
 async fn command<T: platform::redis::FromRedisValue>(level: &RedisLevel, words: &[&str]) -> T {
@@ -128,7 +132,10 @@ async fn agree(level: &RedisLevel, steps: Vec<Step>) {
                 model.put(number, value, of.into_iter().collect(), seen);
             }
             Step::Purge(of) => {
-                level.purge(&names(&of)).await.expect("purged");
+                let tags = names(&of);
+                let told = (of.len() > 1).then_some(PurgeMode::Soft);
+                let purge = TagPurge { tags, told };
+                level.purge(&purge).await.expect("purged");
                 model.purge(Some(of.into_iter().collect()));
             }
             Step::PurgeAll => {

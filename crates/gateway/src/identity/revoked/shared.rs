@@ -148,7 +148,7 @@ impl Inner {
         let now = self.sources.now();
         move |command| {
             command.arg(ALL).arg(UNTIL);
-            command.arg(self.capacity).arg(CHANNEL);
+            command.arg(self.capacity).arg(self.channel.name());
             for record in records {
                 let keep = record.until.since(now).as_millis();
                 let keep = u64::try_from(keep).unwrap_or(u64::MAX >> 16);

@@ -1,0 +1,139 @@
+//! Several gateways with one second level of the cache.
+
+use std::time::Duration;
+
+use platform::testing::TestRedis;
+use serde_json::{Value, json};
+use testkit::Backend;
+
+use crate::bridge::Bridge;
+use crate::instances::{Cable, eventually};
+
+const USER: &str = "gateway-cache";
+
+/// A gateway that finds Redis at `url`, and hears what others announce there.
+async fn gateway(backend: &Backend, url: &str) -> Bridge {
+    let server = backend.url();
+    let table = format!(
+        r#"
+        [gateway.upstream.one]
+        servers = ["{server}"]
+        [[gateway.route]]
+        name = "one"
+        path = "/one/{{*rest}}"
+        upstream = "one"
+        [gateway.route.cache]
+        "#
+    );
+    let settings = [
+        ("gateway.cache", url.to_owned()),
+        ("gateway.cache_timeout", String::from("5s")),
+    ];
+    let bridge = Bridge::open_with(&table, &[], &settings).await;
+    eventually("it hears", async || bridge.follows(USER).await).await;
+    bridge
+}
+
+/// What the cache of a gateway did for a request.
+async fn status(gateway: &Bridge, path: &str) -> String {
+    let answer = gateway.client().get(path).await;
+    let status = answer.header("cache-status").unwrap_or_default().to_owned();
+    answer.expect(200);
+    status
+}
+
+/// Asks until the gateway has the answer in its own memory.
+async fn keeps(gateway: &Bridge, path: &str) {
+    eventually("it is in memory", async || {
+        let status = status(gateway, path).await;
+        status.contains("hit") && !status.contains("second-level")
+    })
+    .await;
+}
+
+async fn purge(gateway: &Bridge, purge: Value) {
+    let answer = gateway.admin().post("/gateway/purge", purge).await;
+    assert_eq!(answer.status, 204);
+}
+
+/// A server whose answers are good for long, and have the tag of their path.
+async fn backend(gateways: usize) -> Option<(Backend, TestRedis, Vec<Bridge>)> {
+    let redis = TestRedis::start()?;
+    let backend = Backend::start("one").await;
+    let good = "public, max-age=3600, stale-while-revalidate=3600";
+    backend.tells("cache-control", good);
+    let mut all = Vec::new();
+    for _ in 0..gateways {
+        all.push(gateway(&backend, &redis.url()).await);
+    }
+    Some((backend, redis, all))
+}
+
+#[tokio::test]
+async fn what_one_gateway_purges_no_gateway_serves() {
+    let Some((backend, _redis, all)) = backend(2).await else {
+        return;
+    };
+    let [one, two] = all.as_slice() else {
+        unreachable!("two were started")
+    };
+    let host = two.client().base().to_owned();
+    for wanted in [
+        json!({"tags": ["a"]}),
+        json!({"url": format!("{host}/one/a")}),
+        json!({"all": true}),
+    ] {
+        for (path, tag) in [("/one/a", "a"), ("/one/b", "b")] {
+            backend.tells("surrogate-key", tag);
+            keeps(one, path).await;
+            keeps(two, path).await;
+        }
+        purge(one, wanted.clone()).await;
+        eventually("the other purges it too", async || {
+            !status(two, "/one/a").await.contains("hit")
+        })
+        .await;
+        let other = status(two, "/one/b").await;
+        assert_eq!(
+            other.contains("hit"),
+            wanted["all"].is_null(),
+            "{wanted}: {other}"
+        );
+    }
+    keeps(two, "/one/a").await;
+    purge(one, json!({"tags": ["a", "b"], "soft": true})).await;
+    two.shop.clock.advance(Duration::from_secs(1));
+    eventually("a soft purge makes it stale", async || {
+        let status = status(two, "/one/b").await;
+        status.contains("stale-while-revalidate")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_was_cut_off_serves_nothing_that_was_purged_meanwhile() {
+    let Some((backend, redis, all)) = backend(1).await else {
+        return;
+    };
+    let one = &all[0];
+    let cable = Cable::to(&redis.url()).await;
+    let two = gateway(&backend, &cable.url()).await;
+    let version = async |gateway: &Bridge| {
+        let answer = gateway.client().get("/one/a").await;
+        answer.header("x-version").map(str::to_owned)
+    };
+    backend.tells("surrogate-key", "a");
+    backend.tells("x-version", "old");
+    keeps(one, "/one/a").await;
+    keeps(&two, "/one/a").await;
+    cable.cut();
+    eventually("it hears no more", async || !two.follows(USER).await).await;
+    backend.tells("x-version", "new");
+    purge(one, json!({"tags": ["a"]})).await;
+    assert_eq!(version(one).await.as_deref(), Some("new"));
+    let known = version(&two).await;
+    assert_eq!(known.as_deref(), Some("old"), "it cannot know");
+    cable.mend();
+    eventually("it hears again", async || two.follows(USER).await).await;
+    assert_eq!(version(&two).await.as_deref(), Some("new"));
+}
