@@ -37,6 +37,11 @@ pub trait Follower: Send + Sync {
 
     /// Something was announced.
     fn heard(&self, announcement: &[u8]);
+
+    /// How long to listen before catching up anew although nothing was missed; never by default.
+    fn again(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// A channel of a Redis server.
@@ -157,14 +162,22 @@ struct Standing {
     since: Option<Instant>,
 }
 
-/// Passes on what is announced; ends well where some of it was missed.
+/// Passes on what is announced; ends well when it is time to catch up, as some of it was missed or
+/// the follower wants to.
 async fn listen(
     connection: &Connection,
     announcements: &mut Receiver<PushInfo>,
     follower: &dyn Follower,
 ) -> Result<(), Away> {
+    let again = follower.again();
+    let again = again.map(|again| tokio::time::Instant::now() + again);
     loop {
-        let Ok(next) = tokio::time::timeout(SILENCE, announcements.recv()).await else {
+        let silence = tokio::time::Instant::now() + SILENCE;
+        let pause = again.map_or(silence, |again| again.min(silence));
+        let Ok(next) = tokio::time::timeout_at(pause, announcements.recv()).await else {
+            if pause < silence {
+                return Ok(());
+            }
             connection.command::<Value>(&redis::cmd("PING")).await?;
             continue;
         };

@@ -23,6 +23,8 @@ const UNTIL: &str = "{rialto:revoked}:until";
 const CHANNEL: &str = "rialto:revoked";
 /// How long Redis may take to keep a revocation.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How often everything is read although nothing was missed, and what Redis has lost given back.
+const AGAIN: Duration = Duration::from_secs(60);
 /// How many revocations are read, or written, at once.
 const BATCH: usize = 500;
 
@@ -82,6 +84,7 @@ struct Inner {
     reading: AtomicU64,
     /// Whether everything was read once.
     read: AtomicBool,
+    again: Duration,
 }
 
 impl SharedRevocations {
@@ -111,6 +114,7 @@ impl SharedRevocations {
             revoke: Script::new(REVOKE),
             reading: AtomicU64::new(1),
             read: AtomicBool::new(false),
+            again: AGAIN,
         })))
     }
 
@@ -232,6 +236,10 @@ impl Follower for Inner {
     fn heard(&self, announcement: &[u8]) {
         let reading = self.reading.load(Ordering::Relaxed);
         self.learn(Record::announced(announcement), reading);
+    }
+
+    fn again(&self) -> Option<Duration> {
+        Some(self.again)
     }
 }
 

@@ -19,11 +19,10 @@ fn desk(server: &TestRedis, capacity: usize) -> Desk {
     let own = Arc::new(Revocations::new(sources.clone(), capacity));
     let url: CacheUrl = server.url().parse().expect("a URL");
     let shared = SharedRevocations::at(&url, &own, &sources, &Metrics::new());
-    Desk {
-        clock,
-        own,
-        shared: shared.expect("in Redis"),
-    }
+    let mut shared = shared.expect("in Redis");
+    let inner = Arc::get_mut(&mut shared.0).expect("nobody else has it yet");
+    inner.again = Duration::from_millis(50);
+    Desk { clock, own, shared }
 }
 
 impl Desk {
@@ -152,4 +151,30 @@ async fn more_than_one_batch_is_read_and_given_back() {
         two.shared.follow(&shutdown),
         story
     );
+}
+
+#[tokio::test]
+async fn what_redis_loses_while_it_is_there_it_is_given_back() {
+    let Some(server) = TestRedis::start() else {
+        return;
+    };
+    let desk = desk(&server, 10);
+    let shutdown = Shutdown::new();
+    let story = async {
+        let token = Revocation::Token("t1");
+        desk.revoke(token, HOUR).await.expect("kept");
+        desk.ask::<()>(&["FLUSHALL"]).await;
+        let asking = async { while desk.kept().await.is_empty() {} };
+        let asked = tokio::time::timeout(Duration::from_secs(20), asking).await;
+        asked.expect("it is given back");
+        // So is what Redis could not take.
+        let until = desk.clock.now().plus(HOUR);
+        let own = desk.own.revoke("acme", Revocation::Token("t2"), until);
+        own.expect("room");
+        let asking = async { while desk.kept().await.len() < 2 {} };
+        let asked = tokio::time::timeout(Duration::from_secs(20), asking).await;
+        asked.expect("it is given");
+        shutdown.begin();
+    };
+    tokio::join!(desk.shared.follow(&shutdown), story);
 }
