@@ -117,3 +117,36 @@ impl fmt::Debug for PurgesElsewhere {
         write!(f, "PurgesElsewhere({:?})", self.channel)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::StoreSettings;
+    use super::*;
+
+    #[tokio::test]
+    async fn what_this_instance_has_announced_itself_it_has_purged_already() {
+        let (sources, metrics) = (Sources::system(), Metrics::new());
+        let counted = &metrics.http_cache;
+        let settings = StoreSettings::default();
+        let cache = HttpCache::new(settings, sources.clone(), counted, None, Shutdown::new());
+        let url = "redis://127.0.0.1:1".parse().expect("a URL");
+        let ear = PurgesElsewhere::at(&url, &cache, "me", &sources, &metrics).expect("in Redis");
+        let purge = TagPurge {
+            tags: vec![String::from("t:a")],
+            told: Some(PurgeMode::Soft),
+        };
+        let heard = |announcement: Option<String>| {
+            let before = counted.purges.get();
+            ear.heard(announcement.expect("it is told").as_bytes());
+            counted.purges.get() - before
+        };
+        assert_eq!(heard(Announcement::of(&purge, "me")), 0);
+        assert_eq!(heard(Announcement::of(&purge, "you")), 1);
+        assert_eq!(heard(Some(String::from("{}"))), 1, "it may mean anything");
+        let quiet = TagPurge {
+            told: None,
+            ..purge
+        };
+        assert_eq!(Announcement::of(&quiet, "me"), None);
+    }
+}

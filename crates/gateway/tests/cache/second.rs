@@ -28,6 +28,8 @@ struct State {
     values: HashMap<SecondKey, Put>,
     purged: HashMap<String, u64>,
     purges: u64,
+    /// All of them.
+    seen: Vec<TagPurge>,
 }
 
 impl InMemory {
@@ -84,6 +86,7 @@ impl SecondLevel for InMemory {
             let tags = &purge.tags;
             let mut state = self.state.lock().expect("whole");
             state.purges += 1;
+            state.seen.push(purge.clone());
             let now = state.purges;
             state
                 .values
@@ -241,6 +244,31 @@ async fn it_is_not_asked_before_it_knows_of_a_purge() {
     tokio::time::advance(Duration::from_secs(6)).await;
     settle().await;
     assert_eq!(level.stored(), 0, "the purge was delivered");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_other_instances_are_to_be_told_of_is_not_forgotten_among_many_purges() {
+    for everywhere in [false, true] {
+        let level = Arc::new(InMemory::default());
+        let (world, _) = pair(&level);
+        level.fails.store(true, Ordering::SeqCst);
+        let quiet = world.cache.purge();
+        if everywhere {
+            quiet.clone().everywhere().tags(["p"], PurgeMode::Soft);
+        }
+        for number in 0..1500 {
+            quiet.tags([number.to_string()], PurgeMode::Hard);
+        }
+        level.fails.store(false, Ordering::SeqCst);
+        tokio::time::advance(Duration::from_secs(6)).await;
+        settle().await;
+        let state = level.state.lock().expect("whole");
+        let seen = &state.seen;
+        assert!(seen.len() < 1000, "{} purges", seen.len());
+        let all = seen.iter().find(|purge| purge.tags == ["all"]);
+        let told = everywhere.then_some(PurgeMode::Hard);
+        assert_eq!(all.expect("one stands for many").told, told);
+    }
 }
 
 #[tokio::test]
