@@ -1,5 +1,6 @@
 //! What the platform promises, over real connections and on real databases.
 
+mod channel;
 mod contract;
 mod db;
 mod events;

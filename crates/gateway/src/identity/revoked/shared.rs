@@ -30,7 +30,8 @@ const BATCH: usize = 500;
 
 /// Keeps and announces revocations; answers for how many of them there was no room. The first two
 /// arguments are how many are kept, and the channel; then come four for each: what it is about, its
-/// two times, and for how many milliseconds it matters. What was kept of it before goes on counting.
+/// two times, and for how many milliseconds it matters. What was kept of it before goes on counting;
+/// what changes nothing of that is no news, so that all instances can give the same back.
 const REVOKE: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -54,9 +55,11 @@ for i = 3, #ARGV, 4 do
             if t and tonumber(t) > tonumber(till) then till = t end
         end
         local times = before .. ' ' .. till
-        redis.call('HSET', KEYS[1], field, times)
+        if times ~= known then
+            redis.call('PUBLISH', ARGV[2], times .. ' ' .. field)
+            redis.call('HSET', KEYS[1], field, times)
+        end
         redis.call('ZADD', KEYS[2], 'GT', now + tonumber(ARGV[i + 3]), field)
-        redis.call('PUBLISH', ARGV[2], times .. ' ' .. field)
     end
 end
 local last = redis.call('ZREVRANGE', KEYS[2], 0, 0, 'WITHSCORES')
