@@ -217,6 +217,15 @@ impl CachePurge {
         self.shared.purge_second(tags, self.told(mode));
     }
 
+    /// Whether the second level, if there is one, has taken all of it, or does within `patience`. Else it
+    /// goes on trying.
+    pub async fn taken(&self, patience: Duration) -> bool {
+        match &self.shared.second {
+            Some(second) => second.confirms(patience).await,
+            None => true,
+        }
+    }
+
     fn told(&self, mode: PurgeMode) -> Option<PurgeMode> {
         self.everywhere.then_some(mode)
     }

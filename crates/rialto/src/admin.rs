@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -158,6 +159,9 @@ struct Purge {
     soft: bool,
 }
 
+/// How long a call waits for Redis to take what it was asked for.
+const TAKING: Duration = Duration::from_secs(2);
+
 async fn purge(State(gateway): State<Gateway>, Json(purge): Json<Purge>) -> Response {
     let mode = if purge.soft {
         PurgeMode::Soft
@@ -180,7 +184,11 @@ async fn purge(State(gateway): State<Gateway>, Json(purge): Json<Purge>) -> Resp
     if purge.all {
         purges.all(mode);
     }
-    StatusCode::NO_CONTENT.into_response()
+    if purges.taken(TAKING).await {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        unavailable("purged here; the second level has not taken it yet, and is asked until it has")
+    }
 }
 
 /// Which tokens shall not count any more on routes of the table.
@@ -210,14 +218,14 @@ async fn revoke(State(gateway): State<Gateway>, Json(revoke): Json<Revoke>) -> R
     };
     match gateway.revoke(&revoke.source, what, revoke.until).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(error @ RevokeError::Unshared(_)) => unavailable(&error),
+        Err(error @ RevokeError::Unshared(_)) => unavailable(&error.to_string()),
         Err(full) => (StatusCode::INSUFFICIENT_STORAGE, format!("{full}\n")).into_response(),
     }
 }
 
 /// A 503 that can be repeated.
-fn unavailable(error: &RevokeError) -> Response {
-    let problem = Problem::unavailable(codes::UNAVAILABLE, error.to_string(), 1);
+fn unavailable(why: &str) -> Response {
+    let problem = Problem::unavailable(codes::UNAVAILABLE, why, 1);
     let headers = [
         (CONTENT_TYPE, "application/problem+json"),
         (RETRY_AFTER, "1"),

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use futures_util::future::BoxFuture;
 use kernel::Sources;
 use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
+use tokio::sync::Notify;
 
 use super::StoreSettings;
 use super::background::Background;
@@ -93,6 +95,8 @@ struct Inner {
     /// Until when it is left alone, in microseconds.
     alone_until: AtomicI64,
     purges: Mutex<Waiting>,
+    /// Told when no purge waits any more.
+    confirmed: Notify,
 }
 
 /// Purges that the second level has not confirmed. Until it has, it is not asked: what it holds
@@ -119,6 +123,7 @@ impl Second {
             in_a_row: AtomicU32::new(0),
             alone_until: AtomicI64::new(i64::MIN),
             purges: Mutex::default(),
+            confirmed: Notify::new(),
         }))
     }
 
@@ -184,8 +189,27 @@ impl Second {
                 if waiting.purges.front() == Some(&purge) {
                     waiting.purges.pop_front();
                 }
+                if waiting.purges.is_empty() {
+                    inner.confirmed.notify_waiters();
+                }
             }
         });
+    }
+
+    /// Whether it has confirmed every purge, or does within `patience`.
+    pub(crate) async fn confirms(&self, patience: Duration) -> bool {
+        let confirmed = async {
+            loop {
+                // Listens before it looks: it may be told in between.
+                let mut told = pin!(self.0.confirmed.notified());
+                told.as_mut().enable();
+                if self.0.purges.lock().purges.is_empty() {
+                    return;
+                }
+                told.await;
+            }
+        };
+        tokio::time::timeout(patience, confirmed).await.is_ok()
     }
 
     fn is_left_alone(&self) -> bool {

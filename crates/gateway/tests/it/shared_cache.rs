@@ -137,3 +137,38 @@ async fn who_was_cut_off_serves_nothing_that_was_purged_meanwhile() {
     eventually("it hears again", async || two.follows(USER).await).await;
     assert_eq!(version(&two).await.as_deref(), Some("new"));
 }
+
+#[tokio::test]
+async fn a_purge_that_redis_has_not_taken_is_not_told_to_be_done() {
+    let Some((backend, redis, all)) = backend(1).await else {
+        return;
+    };
+    let two = &all[0];
+    let cable = Cable::to(&redis.url()).await;
+    let one = gateway(&backend, &cable.url()).await;
+    backend.tells("surrogate-key", "a");
+    backend.tells("x-version", "old");
+    keeps(&one, "/one/a").await;
+    keeps(two, "/one/a").await;
+    cable.cut();
+    backend.tells("x-version", "new");
+    let answer = one.admin().post("/gateway/purge", json!({"tags": ["a"]}));
+    let problem = answer.await.problem(503, "server.unavailable");
+    assert!(
+        problem["detail"]
+            .as_str()
+            .is_some_and(|detail| detail.starts_with("purged here"))
+    );
+    let version = async |gateway: &Bridge| {
+        let answer = gateway.client().get("/one/a").await;
+        answer.header("x-version").map(str::to_owned)
+    };
+    assert_eq!(version(&one).await.as_deref(), Some("new"));
+    assert_eq!(version(two).await.as_deref(), Some("old"), "it cannot know");
+    cable.mend();
+    eventually("it has been taken", async || {
+        version(two).await.as_deref() == Some("new")
+    })
+    .await;
+    purge(&one, json!({"tags": ["a"]})).await;
+}
