@@ -167,7 +167,7 @@ impl CartService {
         }
         let request = ReserveStock {
             holder,
-            instead_of: instead_of.map(Id::uuid),
+            instead_of: instead_of.map(Id::uuid).into_iter().collect(),
             lines,
             expires_at,
         };

@@ -88,7 +88,8 @@ pub struct PricedVariant {
     pub available: Option<i64>,
 }
 
-/// Who a reservation is for: the UUID of an order, or of a cart for what is reserved there.
+/// Who a reservation is for: the UUID of a cart for what is reserved there, or the
+/// [name of a try](crate::order::holder) to place an order.
 pub type HolderId = Uuid;
 
 /// Asks to reserve stock.
@@ -97,8 +98,9 @@ pub struct ReserveStock {
     /// Who for.
     pub holder: HolderId,
     /// Who held the same goods until now, and lets go of them in the same step: the cart of the
-    /// order.
-    pub instead_of: Option<HolderId>,
+    /// order, and tries before that came to nothing.
+    #[serde(default)]
+    pub instead_of: Vec<HolderId>,
     /// What. At most one line for each variant.
     pub lines: Vec<ReserveLine>,
     /// When it lapses if it is not committed.

@@ -61,7 +61,9 @@ impl OrderService {
                 }
                 Some(Earlier::Answered(reply)) => return Ok(Start::Answered(reply)),
                 Some(Earlier::Running) => tokio::time::sleep(LOOK).await,
-                Some(Earlier::Unfinished(order)) => Box::pin(self.resolve(order)).await?,
+                Some(Earlier::Unfinished(order)) => {
+                    Box::pin(self.resolve(order)).await?;
+                }
                 Some(Earlier::Failed(failed)) => {
                     let order = next_try(failed, draft?)?;
                     return match self.record_again(order.clone(), request.clone()).await? {
@@ -127,8 +129,9 @@ impl OrderService {
         request: &IdempotentRequest,
     ) -> Result<Option<Earlier>, OrderError> {
         let tx = self.db.read().await?;
-        let (begun, failure) =
-            tokio::try_join!(store::begun(&tx, id), store::failure(&tx, id, request))?;
+        // In this order: of an order that is found to have failed, the refusal is found, too.
+        let begun = store::begun(&tx, id).await?;
+        let failure = store::failure(&tx, id, request).await?;
         if let Some((same_payload, reply)) = failure {
             return if same_payload {
                 Ok(Some(Earlier::Answered(reply)))
@@ -153,6 +156,7 @@ impl OrderService {
                 let reply = answer.ok_or(OrderError::AlreadyPlaced(id))?;
                 Ok(Some(Earlier::Answered(reply)))
             }
+            (None, OrderState::Pending) if abandoned => Ok(Some(Earlier::Unfinished(begun.order))),
             (None, OrderState::Pending) => Err(OrderError::InProgress(id)),
             (None, _) => Err(OrderError::AlreadyPlaced(id)),
         }

@@ -120,7 +120,9 @@ impl OrderService {
         let status = if owed {
             let key = order.payment_key();
             let giving = self.provider(&order)?.give_back(&key);
-            Some(self.in_time(giving).await.map_err(OrderError::Provider)?)
+            let status = self.in_time(giving).await;
+            let status = status.and_then(PaymentStatus::given_back);
+            Some(status.map_err(OrderError::Provider)?)
         } else {
             None
         };
@@ -136,9 +138,13 @@ impl OrderService {
         match cancelled.await? {
             Some(reply) => Ok(reply),
             None => {
-                // Somebody else has finished it.
                 let order = store::order(&self.db.read().await?, id).await?;
-                Ok(order_reply(&order.ok_or(OrderError::NotFound)?))
+                match order.ok_or(OrderError::NotFound)? {
+                    finished if finished.state == OrderState::Cancelled => {
+                        Ok(order_reply(&finished))
+                    }
+                    _ => Err(OrderError::InProgress(id)),
+                }
             }
         }
     }

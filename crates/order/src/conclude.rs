@@ -1,7 +1,7 @@
 //! What the provider's word makes of a pending order: placed, still pending, or given up. Requests,
 //! webhooks and the sweeper all come here, at once if it so happens; the first one counts.
 
-use contracts::order::{OrderId, OrderState, PaymentState};
+use contracts::order::{OrderId, PaymentState};
 use platform::http::{ETag, Reply};
 
 use crate::model::{Order, OrderView};
@@ -15,57 +15,63 @@ pub(crate) fn placed_reply(order: &Order) -> Reply {
 }
 
 impl OrderService {
-    /// Does what `payment` demands of a pending order, and returns the answer of its request.
+    /// Does what `payment` demands of a pending order, for the request that began this try; the answer
+    /// of that request.
     pub(crate) async fn conclude(
         &self,
         order: Order,
         payment: PaymentStatus,
     ) -> Result<Reply, OrderError> {
-        match payment {
+        let id = order.id;
+        let reply = match payment {
             PaymentStatus::Authorised | PaymentStatus::Captured | PaymentStatus::Outside => {
-                self.accept(order, payment.state()).await
+                self.accept(order, payment.state()).await?
             }
-            PaymentStatus::Pending => self.await_payment(order).await,
+            PaymentStatus::Pending => self.await_payment(order).await?,
             PaymentStatus::Declined(reason) => {
                 let refusal = OrderError::PaymentDeclined { reason };
-                Err(self.refuse(order, refusal).await?)
+                return Err(self.refuse(order, refusal).await?);
             }
             PaymentStatus::Voided | PaymentStatus::Refunded => {
-                // Somebody has undone this try, and died before he could say so. The same request
-                // may begin the next one.
+                // Somebody has taken this request for dead and undone its try, but for the stock that
+                // it has reserved since. The same request may begin the next one.
                 self.give_up(order).await?;
-                Err(OrderError::Provider(ProviderError::Refused(String::from(
+                return Err(OrderError::Provider(ProviderError::Refused(String::from(
                     "undone",
-                ))))
+                ))));
             }
+        };
+        match reply {
+            Some(reply) => Ok(reply),
+            None => self.answer_of(id).await,
         }
     }
 
-    /// Does the same where there is nobody to answer.
+    /// Does what `payment` demands of a pending order, for anybody else. Whether it did: nothing
+    /// happens if the order has moved on meanwhile.
     pub(crate) async fn settle_by(
         &self,
         order: Order,
         payment: PaymentStatus,
-    ) -> Result<(), OrderError> {
-        let concluded = match payment {
-            PaymentStatus::Declined(reason) => {
-                let refusal = OrderError::PaymentDeclined { reason };
-                return self.refuse(order, refusal).await.map(drop);
+    ) -> Result<bool, OrderError> {
+        match payment {
+            PaymentStatus::Authorised | PaymentStatus::Captured | PaymentStatus::Outside => {
+                let accepted = self.accept(order, payment.state()).await?;
+                Ok(accepted.is_some())
             }
-            PaymentStatus::Voided | PaymentStatus::Refunded => return self.give_up(order).await,
-            payment => self.conclude(order, payment).await,
-        };
-        match concluded {
-            // Somebody else is at it.
-            Err(OrderError::InProgress(_)) => Ok(()),
-            concluded => concluded.map(drop),
+            PaymentStatus::Pending => Ok(self.await_payment(order).await?.is_some()),
+            PaymentStatus::Declined(_) | PaymentStatus::Voided | PaymentStatus::Refunded => {
+                self.undo(order).await
+            }
         }
     }
 
-    /// One transaction: placed, the event, the answer. If somebody else was faster, theirs is the
-    /// answer.
-    async fn accept(&self, order: Order, payment: PaymentState) -> Result<Reply, OrderError> {
-        let id = order.id;
+    /// One transaction: placed, the event, the answer. `None` if somebody else was faster.
+    async fn accept(
+        &self,
+        order: Order,
+        payment: PaymentState,
+    ) -> Result<Option<Reply>, OrderError> {
         let accepted = self.db.write(move |tx| async move {
             let placed = order.placed(payment, tx.sources().now())?;
             let reply = placed_reply(&placed);
@@ -75,15 +81,13 @@ impl OrderService {
             platform::events::emit(&tx, &placed.placed_event()).await?;
             Ok::<_, OrderError>(Some(reply))
         });
-        match accepted.await? {
-            Some(reply) => Ok(reply),
-            None => self.answer_of(id).await,
-        }
+        accepted.await
     }
 
-    /// The provider will tell later: the order stays pending until it does, or the time is up.
-    async fn await_payment(&self, order: Order) -> Result<Reply, OrderError> {
-        let (id, timeout) = (order.id, self.config.payment_timeout);
+    /// The provider will tell later: the order stays pending until it does, or the time is up. `None` if
+    /// somebody else was faster.
+    async fn await_payment(&self, order: Order) -> Result<Option<Reply>, OrderError> {
+        let timeout = self.config.payment_timeout;
         let waiting = self.db.write(move |tx| async move {
             let now = tx.sources().now();
             let version = order.version + 1;
@@ -98,10 +102,7 @@ impl OrderService {
             let kept = store::advance(&tx, &order, until, Some(&reply)).await?;
             Ok::<_, OrderError>(kept.then_some(reply))
         });
-        match waiting.await? {
-            Some(reply) => Ok(reply),
-            None => self.answer_of(id).await,
-        }
+        waiting.await
     }
 
     /// The answer that somebody else has settled.
@@ -109,15 +110,7 @@ impl OrderService {
         let begun = store::begun(&self.db.read().await?, id)
             .await?
             .ok_or(OrderError::NotFound)?;
-        match (begun.answer(), begun.order.state) {
-            (Some(reply), _) => Ok(reply),
-            (None, OrderState::Failed) => {
-                // The sweeper has undone it meanwhile; the same request may begin anew.
-                Err(OrderError::Provider(ProviderError::Timeout(
-                    self.config.lease,
-                )))
-            }
-            (None, _) => Err(OrderError::InProgress(id)),
-        }
+        // If it was given up meanwhile, the same request finds out why, or begins anew.
+        begun.answer().ok_or(OrderError::InProgress(id))
     }
 }

@@ -11,39 +11,35 @@ use kernel::Problem;
 use platform::context::RequestContext;
 
 use crate::model::Order;
-use crate::payment::{PaymentStatus, ProviderError};
+use crate::payment::PaymentStatus;
 use crate::state::Command;
 use crate::{OrderError, OrderService, store};
 
 impl OrderService {
-    /// Ends a try that may have been paid for, or may yet be: the provider closes the payment.
-    /// Nothing happens if the order has moved on meanwhile.
-    pub(crate) async fn undo(&self, order: Order) -> Result<(), OrderError> {
+    /// Ends a try that may have been paid for, or may yet be: the provider closes the payment. Whether it
+    /// did: nothing happens if the order has moved on meanwhile.
+    pub(crate) async fn undo(&self, order: Order) -> Result<bool, OrderError> {
         let Some(order) = self.begin_undoing(order).await? else {
-            return Ok(());
+            return Ok(false);
         };
         let provider = self.provider(&order)?;
         let closed = self
             .in_time(provider.give_back(&order.payment_key()))
             .await
             .map_err(OrderError::Provider)?;
-        match closed {
+        match closed.given_back().map_err(OrderError::Provider)? {
             PaymentStatus::Declined(reason) => {
                 let refusal = OrderError::PaymentDeclined { reason };
-                self.refuse(order, refusal).await.map(drop)
+                self.refuse(order, refusal).await?;
             }
-            PaymentStatus::Voided | PaymentStatus::Refunded | PaymentStatus::Outside => {
-                self.give_up(order).await
-            }
-            open => {
-                let state = open.state().to_string();
-                Err(OrderError::Provider(ProviderError::Refused(state)))
-            }
+            _ => self.give_up(order).await?,
         }
+        Ok(true)
     }
 
     /// Ends a try that was refused, so that nobody was or can be charged for it; returns the answer
-    /// that its request gets, now and whenever it is repeated.
+    /// that its request gets, now and whenever it is repeated. For the request itself, or once the order
+    /// is failing: nobody else can place it or wait for it.
     pub(crate) async fn refuse(
         &self,
         order: Order,
@@ -60,7 +56,7 @@ impl OrderService {
     }
 
     /// Ends a try that came to nothing, and that nobody was or can be charged for. The same request
-    /// may try again.
+    /// may try again. For the request itself, or once the order is failing.
     pub(crate) async fn give_up(&self, order: Order) -> Result<(), OrderError> {
         self.fail(order, PaymentState::None, None).await
     }
@@ -76,15 +72,14 @@ impl OrderService {
         self.product.release_stock(ReleaseStock { holder }).await?;
         self.db
             .write(move |tx| async move {
-                let before = order.version;
                 let failed = Order {
                     payment,
                     ..order.after(Command::Fail, tx.sources().now())?
                 };
-                if let Some(problem) = &answer {
-                    store::keep_failure(&tx, failed.id, before, problem).await?;
+                let ended = store::advance(&tx, &failed, None, None).await?;
+                if let Some(problem) = answer.filter(|_| ended) {
+                    store::keep_failure(&tx, failed.id, &problem).await?;
                 }
-                store::advance(&tx, &failed, None, None).await.map(drop)?;
                 Ok(())
             })
             .await

@@ -30,7 +30,6 @@ mod model;
 mod payment;
 mod place_order;
 mod receive_payment_webhook;
-
 mod ship_order;
 mod state;
 mod store;

@@ -14,6 +14,9 @@ use uuid::Uuid;
 use crate::payment::PaymentKey;
 use crate::state::{self, Command, InvalidTransition};
 
+/// Tries of which something late may still come, at the most.
+const EARLIER: usize = 10;
+
 /// An order, as the database keeps it.
 #[derive(Debug, Clone)]
 pub(crate) struct Order {
@@ -134,6 +137,13 @@ impl Order {
     /// Under which the stock of the present try is reserved.
     pub(crate) fn holder(&self) -> Uuid {
         holder(self.id, self.attempt)
+    }
+
+    /// Under which earlier tries reserved theirs. They are undone, but what was late of them may have
+    /// come after that.
+    pub(crate) fn earlier_holders(&self) -> impl Iterator<Item = Uuid> {
+        let tries = (1..self.attempt).rev().take(EARLIER);
+        tries.map(|attempt| holder(self.id, attempt))
     }
 
     /// Under which the provider knows the present try to pay.

@@ -51,7 +51,7 @@ pub(crate) enum PaymentStatus {
     Authorised,
     /// The money is the shop's.
     Captured,
-    /// Refused, for a reason.
+    /// Refused, for a reason. Final: nothing can be authorised under this key any more.
     Declined(String),
     /// Let go; it can no longer be authorised under this key.
     Voided,
@@ -72,6 +72,16 @@ impl PaymentStatus {
             Self::Voided => PaymentState::Voided,
             Self::Refunded => PaymentState::Refunded,
             Self::Outside => PaymentState::Manual,
+        }
+    }
+
+    /// The same, if no money is with the shop any more, nor can come under this key.
+    pub(crate) fn given_back(self) -> Result<Self, ProviderError> {
+        match self {
+            Self::Voided | Self::Refunded | Self::Declined(_) | Self::Outside => Ok(self),
+            Self::Pending | Self::Authorised | Self::Captured => {
+                Err(ProviderError::Refused(self.state().to_string()))
+            }
         }
     }
 }

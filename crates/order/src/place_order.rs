@@ -5,7 +5,7 @@
 //! 1. read the cart, priced now; refuse what is not complete;
 //! 2. [record the intent](crate::begin): an order that is `pending`, under a lease that outlives
 //!    this request;
-//! 3. reserve the stock, under the order's id;
+//! 3. reserve the stock, under the order's id and the number of the try;
 //! 4. authorise the payment, under the order's id and the number of the try;
 //! 5. [conclude](crate::conclude) in one transaction: `placed`, the payment,
 //!    [`OrderPlaced`](contracts::order::OrderPlaced) in the outbox, and the answer.
@@ -157,6 +157,10 @@ impl OrderService {
             return Ok(None);
         }
         if let Err(problem) = self.reserve(&order).await {
+            // The same request may have got so far meanwhile that the stock is taken already.
+            if self.begun(order.id).await? {
+                return Ok(None);
+            }
             return Err(shortages(&problem).map_or(problem.into(), OrderError::OutOfStock));
         }
         let payment = PaymentStatus::Outside;
@@ -166,7 +170,9 @@ impl OrderService {
     async fn reserve(&self, order: &Order) -> Result<(), Problem> {
         let reservation = ReserveStock {
             holder: order.holder(),
-            instead_of: Some(order.cart_id.uuid()),
+            instead_of: std::iter::once(order.cart_id.uuid())
+                .chain(order.earlier_holders())
+                .collect(),
             lines: order.goods(),
             expires_at: self.db.sources().now().plus(self.config.reservation_ttl),
         };

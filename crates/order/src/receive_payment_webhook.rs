@@ -11,8 +11,11 @@ use http::HeaderMap;
 use platform::http::{ApiError, PathId, Reply};
 
 use crate::model::Order;
-use crate::payment::PaymentStatus;
-use crate::{OrderError, OrderService, store};
+use crate::payment::{PaymentKey, PaymentStatus, Provider};
+use crate::{OrderError, OrderService, WebhookError, store};
+
+/// How often an order is looked at that moves on meanwhile: more than it has states to wait in.
+const LOOKS: usize = 3;
 
 /// Takes in a webhook of a payment provider, signed as by Standard Webhooks 1.0.
 #[utoipa::path(
@@ -49,22 +52,43 @@ impl OrderService {
         let found = self.providers.find(provider);
         let found = found.ok_or_else(|| OrderError::UnknownProvider(provider.to_owned()))?;
         let key = found.read_webhook(headers, body).await?;
+        self.hear_of(found, &key).await
+    }
+
+    /// Does what has become of a payment demands of its order.
+    pub(crate) async fn hear_of(
+        &self,
+        provider: &Provider,
+        key: &PaymentKey,
+    ) -> Result<(), OrderError> {
+        for _ in 0..LOOKS {
+            if self.look_into(provider, key).await? {
+                return Ok(());
+            }
+        }
+        Err(WebhookError::Later.into())
+    }
+
+    /// Looks once. Whether that was all: the order may have moved on meanwhile without having heard.
+    async fn look_into(&self, provider: &Provider, key: &PaymentKey) -> Result<bool, OrderError> {
         let order = store::order(&self.db.read().await?, key.order_id).await?;
         // A try of before, or an order of another shop: nothing to do.
-        let Some(order) = order.filter(|order| order.payment_key() == key) else {
-            return Ok(());
+        let Some(order) = order.filter(|order| order.payment_key() == *key) else {
+            return Ok(true);
         };
         let known = self
-            .in_time(found.lookup(&key))
+            .in_time(provider.lookup(key))
             .await
             .map_err(OrderError::Provider)?;
-        let Some(status) = known else { return Ok(()) };
+        let Some(status) = known else {
+            return Ok(true);
+        };
         match order.state {
-            OrderState::Pending if status == PaymentStatus::Pending => Ok(()),
+            OrderState::Pending if status == PaymentStatus::Pending => Ok(true),
             OrderState::Pending => self.settle_by(order, status).await,
-            // Whoever undoes it sees to the money.
-            OrderState::Failing => Ok(()),
-            _ => self.note_payment(order, &status).await,
+            // Whoever undoes it sees to the money, and has a lease until then.
+            OrderState::Failing | OrderState::Cancelling => Ok(true),
+            _ => self.note_payment(order, &status).await.map(|()| true),
         }
     }
 

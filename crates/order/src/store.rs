@@ -201,21 +201,16 @@ pub(crate) async fn advance(
     Ok(updated == 1)
 }
 
-/// Keeps the answer of a try that fails, unless the order has moved on from `version`.
-pub(crate) async fn keep_failure(
-    tx: &Tx,
-    id: OrderId,
-    version: i64,
-    problem: &Problem,
-) -> Result<(), DbError> {
+/// Keeps the answer of a try that has failed in the same transaction.
+pub(crate) async fn keep_failure(tx: &Tx, id: OrderId, problem: &Problem) -> Result<(), DbError> {
     let answer = serde_json::to_string(problem).expect("problems are plain data");
     tx.run(
         sql!(
             "INSERT INTO order_attempts (order_id, scope, fingerprint, status, answer, failed_at)
-             SELECT id, scope, fingerprint, $3, $4, $5 FROM orders WHERE id = $1 AND version = $2
+             SELECT id, scope, fingerprint, $2, $3, $4 FROM orders WHERE id = $1
              ON CONFLICT DO NOTHING"
         ),
-        params![id, version, problem.status, answer, tx.sources().now()],
+        params![id, problem.status, answer, tx.sources().now()],
     )
     .await
 }

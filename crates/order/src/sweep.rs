@@ -35,7 +35,8 @@ impl OrderService {
         for order in abandoned {
             let id = order.id;
             match self.resolve(order).await {
-                Ok(()) => tracing::info!(order.id = %id, "an abandoned order was settled"),
+                Ok(true) => tracing::info!(order.id = %id, "an abandoned order was settled"),
+                Ok(false) => {}
                 Err(error) => {
                     tracing::warn!(order.id = %id, %error, "an order could not be settled yet");
                     self.look_again(id, self.config.lease).await?;
@@ -45,27 +46,29 @@ impl OrderService {
         Ok(found)
     }
 
-    /// Finishes or undoes an order that nobody works on; nothing happens if somebody else does.
-    pub(crate) async fn resolve(&self, order: Order) -> Result<(), OrderError> {
+    /// Finishes or undoes an order that nobody works on. Whether it did: nothing happens if somebody else
+    /// was faster.
+    pub(crate) async fn resolve(&self, order: Order) -> Result<bool, OrderError> {
         match order.state {
             OrderState::Pending => self.resolve_pending(order).await,
             OrderState::Failing => self.undo(order).await,
-            OrderState::Cancelling => self.finish_cancelling(order).await.map(drop),
+            OrderState::Cancelling => self.finish_cancelling(order).await.map(|_| true),
             // Settled by somebody else a moment ago.
-            _ => Ok(()),
+            _ => Ok(false),
         }
     }
 
     /// The provider knows what the request has come to. If it does not, or if it has had its time,
     /// the payment is closed, so that a late call cannot open it, and the try is undone.
-    async fn resolve_pending(&self, order: Order) -> Result<(), OrderError> {
+    async fn resolve_pending(&self, order: Order) -> Result<bool, OrderError> {
         let key = order.payment_key();
         let known = self
             .in_time(self.provider(&order)?.lookup(&key))
             .await
             .map_err(OrderError::Provider)?;
         match known {
-            None => self.undo(order).await,
+            // Who is paid outside was asked for nothing, so that nobody knows how far the request came.
+            None | Some(PaymentStatus::Outside) => self.undo(order).await,
             Some(PaymentStatus::Pending) if self.overdue(&order) => self.undo(order).await,
             Some(known) => self.settle_by(order, known).await,
         }

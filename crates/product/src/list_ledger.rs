@@ -47,7 +47,8 @@ pub(crate) struct LedgerEntry {
     pub(crate) on_hand_delta: i64,
     /// How many more are set aside since.
     pub(crate) reserved_delta: i64,
-    /// The UUID of the order or cart that it happened for.
+    /// The UUID of the order or cart that it happened for. The last bits count the tries of an order
+    /// that took more than one.
     #[schema(value_type = Option<String>, format = "uuid")]
     pub(crate) reference: Option<Uuid>,
     pub(crate) note: Option<String>,

@@ -171,7 +171,7 @@ async fn decide(tx: &Tx, commands: &[Command]) -> Result<Vec<Outcome>, DbError> 
         match command {
             Command::Reserve(request) => {
                 wanted.holders.insert(request.holder);
-                wanted.holders.extend(request.instead_of);
+                wanted.holders.extend(&request.instead_of);
                 wanted
                     .variants
                     .extend(request.lines.iter().map(|line| line.variant_id));

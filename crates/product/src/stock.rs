@@ -56,11 +56,12 @@ impl Book {
             return Err(ProductError::ReservationCommitted);
         }
         let wanted = self.wanted(&request.lines)?;
-        let before = request
-            .instead_of
-            .filter(|other| *other != holder && !self.committed(*other));
+        let before = request.instead_of.iter().copied();
+        let before: BTreeSet<HolderId> = before
+            .filter(|other| *other != holder && !self.committed(*other))
+            .collect();
         let mut free = self.held(holder);
-        for (variant, quantity) in before.map(|other| self.held(other)).unwrap_or_default() {
+        for (variant, quantity) in before.iter().flat_map(|other| self.held(*other)) {
             *free.entry(variant).or_default() += quantity;
         }
         let mut shortages = self.shortages(&wanted, &free);
@@ -69,7 +70,7 @@ impl Book {
             shortages.sort_by_key(|shortage| place(shortage.variant_id));
             return Err(ProductError::OutOfStock(shortages));
         }
-        if let Some(other) = before {
+        for other in before {
             self.release(other, Some("handed over"));
         }
         for (variant, quantity) in self.held(holder) {

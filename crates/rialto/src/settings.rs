@@ -129,7 +129,7 @@ impl Settings {
         settings.check_peers(layers, roles);
         settings.peers.check(layers, roles);
         settings.check_advertised(layers, roles);
-        settings.check_lease(layers, roles);
+        settings.check_order(layers, roles);
         settings.check_templates(layers, roles);
         let errors = layers.finish().err();
         (settings, errors)
@@ -184,14 +184,25 @@ impl Settings {
         }
     }
 
-    /// A request that is still at work must not be taken for dead.
-    fn check_lease(&self, layers: &Layers, roles: &BTreeSet<Role>) {
+    /// A request that is still at work must not be taken for dead, nor stock that is still wanted.
+    fn check_order(&self, layers: &Layers, roles: &BTreeSet<Role>) {
         let (lease, deadline) = (self.order.lease, self.http.deadline);
         if roles.contains(&Role::Order) && lease <= deadline {
             layers.report(
                 "order.lease",
                 format!("{lease:?} is not longer than http.deadline, {deadline:?}"),
                 "make it longer: orders are undone that are older and still pending",
+            );
+        }
+        let (waits, held) = (self.order.payment_timeout, self.order.reservation_ttl);
+        if roles.contains(&Role::Order) && waits + lease >= held {
+            layers.report(
+                "order.reservation_ttl",
+                format!(
+                    "{held:?} is not longer than order.payment_timeout and order.lease, \
+                     {waits:?} and {lease:?}"
+                ),
+                "make it longer: an order that is paid for late would have lost its stock",
             );
         }
     }

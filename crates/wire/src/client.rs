@@ -198,9 +198,7 @@ impl Pool {
         let mut idle = self.0.idle.lock();
         while let Some((link, since)) = idle.pop() {
             if now.saturating_duration_since(since) >= self.0.settings.idle_timeout {
-                // Those below are older still.
-                idle.clear();
-                return None;
+                continue;
             }
             let mut held = link.lock();
             // Whatever comes without having been asked for, an end too, ends the connection.
@@ -213,11 +211,11 @@ impl Pool {
         None
     }
 
-    /// Keeps a connection for another exchange.
-    fn keep(&self, link: SharedLink) {
+    /// Keeps a connection for another exchange; it was used at `last`, or after that.
+    fn keep(&self, link: SharedLink, last: Instant) {
         let mut idle = self.0.idle.lock();
         if idle.len() < self.0.settings.idle {
-            idle.push((link, Instant::now()));
+            idle.push((link, last));
         }
     }
 

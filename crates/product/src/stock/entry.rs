@@ -58,7 +58,7 @@ pub(crate) struct Entry {
     pub(crate) kind: EntryKind,
     pub(crate) on_hand_delta: i64,
     pub(crate) reserved_delta: i64,
-    /// The order or cart, if it was one.
+    /// The holder that it was for, if it was for one.
     pub(crate) reference: Option<Uuid>,
     pub(crate) note: Option<String>,
 }

@@ -132,7 +132,7 @@ async fn the_order_takes_over_what_its_cart_holds() {
         .expect_err("all are held");
     let request = room.request(order, &[line(mug, 2)]);
     let request = ReserveStock {
-        instead_of: Some(cart),
+        instead_of: vec![cart],
         ..request
     };
     room.products
@@ -155,7 +155,7 @@ async fn the_order_takes_over_what_its_cart_holds() {
     room.receive(mug, None, 1).await;
     room.reserve(cart, &[line(mug, 1)]).await.expect("reserved");
     let request = ReserveStock {
-        instead_of: Some(cart),
+        instead_of: vec![cart],
         ..room.request(other, &[line(mug, 2)])
     };
     let refused = room

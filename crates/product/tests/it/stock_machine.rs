@@ -169,7 +169,10 @@ impl Machine<'_> {
                     .map(|(good, many)| line(self.goods[*good], *many))
                     .collect();
                 let request = ReserveStock {
-                    instead_of: instead_of.map(|other| self.holders[other]),
+                    instead_of: instead_of
+                        .map(|other| self.holders[other])
+                        .into_iter()
+                        .collect(),
                     ..self.room.request(self.holders[*holder], &lines)
                 };
                 let answer = self.instances[number % 2].reserve(request).await;

@@ -220,7 +220,7 @@ impl Stockroom {
         let expires_at = self.soon();
         ReserveStock {
             holder,
-            instead_of: None,
+            instead_of: Vec::new(),
             lines: lines.to_vec(),
             expires_at,
         }

@@ -40,6 +40,17 @@ fn a_lease_outlives_the_requests_that_hold_it() {
 }
 
 #[test]
+fn stock_is_held_for_longer_than_a_payment_is_waited_for() {
+    let mut layers = Layers::defaults();
+    layers.flag("order.payment_timeout", "3590s");
+    let wrong = Settings::read(&layers, &Role::all()).expect_err("the lease comes on top");
+    let wrong = wrong.to_string();
+    let told =
+        "order.reservation_ttl: 3600s is not longer than order.payment_timeout and order.lease";
+    assert!(wrong.contains(told), "{wrong}");
+}
+
+#[test]
 fn secrets_are_not_shown() {
     let secret = "a secret of more than thirty-two characters";
     let mut layers = Layers::defaults();

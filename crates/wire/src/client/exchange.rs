@@ -9,6 +9,7 @@ use bytes::{Buf, Bytes};
 use http::header::{CONTENT_LENGTH, UPGRADE};
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body::Body as _;
+use tokio::time::Instant;
 
 use super::{Asking, ExchangeError, Pool};
 use crate::body::{Body, Companion, Incoming};
@@ -63,7 +64,13 @@ pub(super) async fn exchange(
         }
     })
     .await?;
-    Ok(respond(pool, link, head, sending, upgrade.is_some()))
+    Ok(respond(
+        pool,
+        link,
+        head,
+        sending,
+        (asking.begun, upgrade.is_some()),
+    ))
 }
 
 fn respond(
@@ -71,7 +78,7 @@ fn respond(
     link: SharedLink,
     head: ResponseHead,
     sending: Sending,
-    upgrading: bool,
+    (begun, upgrading): (Instant, bool),
 ) -> Response<Body> {
     let ResponseHead {
         status,
@@ -102,7 +109,8 @@ fn respond(
         let clean = keep_alive && sending.is_over(&held) && held.buffer.is_empty();
         drop(held);
         if clean {
-            pool.keep(link);
+            // What began a moment ago was used a moment ago: no need to ask the clock.
+            pool.keep(link, begun);
         }
         *response.body_mut() = Body::full(whole);
         return response;
@@ -343,7 +351,7 @@ impl Companion for Rest {
         let clean = self.keep_alive && self.sending.is_over(&held) && held.buffer.is_empty();
         drop(held);
         if clean {
-            self.pool.keep(self.link);
+            self.pool.keep(self.link, Instant::now());
         }
     }
 }
