@@ -49,6 +49,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// Lets `program` do under load what it is shipped for: sell, and lead requests on.
 pub(crate) fn train(program: &Path) -> Result<()> {
     run_command(&mut command("cargo build --locked --package rialto-bench"))?;
+    println!("what runs is counted; the figures that follow are of a program that counts");
     let mut shop = command("target/debug/rialto-bench --seconds 2 --rounds 1 --program");
     run_command(shop.arg(program))?;
     gateway::train(program)

@@ -194,8 +194,9 @@ async fn a_webhook_that_is_acknowledged_was_heeded() {
                     (None, false) => join(request, webhook).await.1,
                 };
                 if decided != Some(true) {
-                    // It knew of no payment yet; it decides, and tells, when the request is over.
-                    assert!(desk.provider_decides(says).await, "{what}");
+                    // It knew of no payment yet, or somebody kept a lock; it decides, and tells, when the
+                    // request is over.
+                    desk.provider_decides(says).await;
                     heard = desk.webhook().await;
                 }
                 // What is not acknowledged comes again.
