@@ -21,7 +21,7 @@ use crate::state::Command;
 use crate::{OrderError, OrderService, store};
 
 /// Why.
-#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CancelOrder {
     /// For the customer and the staff to read.
@@ -62,7 +62,7 @@ pub(crate) async fn handler(
 }
 
 impl OrderService {
-    async fn cancel_order(
+    pub(crate) async fn cancel_order(
         &self,
         caller: &Caller,
         id: OrderId,
@@ -82,12 +82,7 @@ impl OrderService {
                 self.begin_cancelling(order, body).await?
             }
         };
-        let reply = self.finish_cancelling(order).await?;
-        let kept = reply.clone();
-        self.db
-            .write(move |tx| async move { request.keep(&tx, &kept).await })
-            .await?;
-        Ok(reply)
+        self.finish_cancelling(order, Some(request)).await
     }
 
     async fn begin_cancelling(&self, order: Order, body: CancelOrder) -> Result<Order, OrderError> {
@@ -111,8 +106,12 @@ impl OrderService {
             .await
     }
 
-    /// Gives the money back, then writes that everything is undone.
-    pub(crate) async fn finish_cancelling(&self, order: Order) -> Result<Reply, OrderError> {
+    /// Gives the money back, then writes that everything is undone, with the answer of `request`.
+    pub(crate) async fn finish_cancelling(
+        &self,
+        order: Order,
+        request: Option<IdempotentRequest>,
+    ) -> Result<Reply, OrderError> {
         let owed = matches!(
             order.payment,
             PaymentState::Authorised | PaymentState::Captured
@@ -127,26 +126,26 @@ impl OrderService {
             None
         };
         let id = order.id;
-        let cancelled = self.db.write(move |tx| async move {
-            let order = cancelled(order, status.as_ref(), tx.sources().now())?;
-            if !store::advance(&tx, &order, None, None).await? {
-                return Ok(None);
-            }
-            events::emit(&tx, &order.cancelled_event()).await?;
-            Ok::<_, OrderError>(Some(order_reply(&order)))
-        });
-        match cancelled.await? {
-            Some(reply) => Ok(reply),
-            None => {
-                let order = store::order(&self.db.read().await?, id).await?;
-                match order.ok_or(OrderError::NotFound)? {
-                    finished if finished.state == OrderState::Cancelled => {
-                        Ok(order_reply(&finished))
+        self.db
+            .write(move |tx| async move {
+                let mut order = cancelled(order, status.as_ref(), tx.sources().now())?;
+                if store::advance(&tx, &order, None, None).await? {
+                    events::emit(&tx, &order.cancelled_event()).await?;
+                } else {
+                    // Somebody else was faster, unless it has moved on in another way.
+                    let found = store::order(&tx, id).await?;
+                    order = found.ok_or(OrderError::NotFound)?;
+                    if order.state != OrderState::Cancelled {
+                        return Err(OrderError::InProgress(id));
                     }
-                    _ => Err(OrderError::InProgress(id)),
                 }
-            }
-        }
+                let reply = order_reply(&order);
+                if let Some(request) = request {
+                    request.keep(&tx, &reply).await?;
+                }
+                Ok(reply)
+            })
+            .await
     }
 }
 

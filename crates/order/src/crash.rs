@@ -22,17 +22,22 @@ use contracts::product::{
 use contracts::user::{CustomerSummary, GetCustomer, UserApi, UserClient};
 use kernel::contract::Answer;
 use kernel::problem::codes;
-use kernel::{Caller, Clock, Fault, Kind, ManualClock, Problem, Sources, SystemRandom, Timestamp};
+use kernel::{
+    Caller, Clock, Fault, Id, Kind, ManualClock, Permission, Problem, Sources, StaffId,
+    SystemRandom, Timestamp,
+};
 use parking_lot::Mutex;
 use platform::config::Layers;
 use platform::contract::LocalCalls;
 use platform::db::{Db, DbError};
+use platform::http::IfMatch;
 use platform::idempotency::IdempotencyKey;
 use platform::metrics::{DbMetrics, Metrics};
 use platform::testing::TestDatabase;
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::cancel_order::CancelOrder;
 use crate::model::samples;
 use crate::place_order::PlaceOrder;
 use crate::{Config, Deps, MIGRATIONS, OrderError, OrderService, read_book, store};
@@ -444,6 +449,46 @@ async fn a_second_try_that_is_paid_outside_has_its_stock_or_is_none() {
         }
     }
     assert!(placed >= 1, "it is placed if nothing dies");
+}
+
+#[tokio::test]
+async fn a_cancellation_that_dies_anywhere_has_one_answer() {
+    let staff = Caller::Staff {
+        id: StaffId::from_uuid(Uuid::nil()),
+        session: kernel::identity::SessionId::from_uuid(Uuid::nil()),
+        permissions: [Permission::OrdersCancel].into(),
+    };
+    let cancel = |desk: &Desk| {
+        let (orders, id, staff) = (desk.orders.clone(), desk.order_id, staff.clone());
+        async move {
+            let body = CancelOrder::default();
+            let key = IdempotencyKey::of(&staff, "cancel_order", "the-only-key");
+            let request = key.request(id.uuid(), &body);
+            // As it was placed.
+            let version = IfMatch::version(2);
+            orders
+                .cancel_order(&staff, id, request, version, body)
+                .await
+        }
+    };
+    for polls in 0.. {
+        let desk = Desk::open("tok_ok").await;
+        desk.place("the-only-key").await.expect("placed");
+        let answered = dies_after(polls, Box::pin(cancel(&desk))).await;
+        let what = format!("died after {polls} polls");
+        let first = Box::pin(cancel(&desk)).await.expect(&what);
+        let again = Box::pin(cancel(&desk)).await.expect(&what);
+        assert_eq!(
+            (first.status(), first.body()),
+            (again.status(), again.body()),
+            "{what}"
+        );
+        let book = read_book(&desk.db, Some(desk.order_id)).await;
+        assert_eq!(book.expect("reads")[0].state, "voided", "{what}");
+        if answered.is_some() {
+            return;
+        }
+    }
 }
 
 #[tokio::test]

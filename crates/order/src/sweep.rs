@@ -52,7 +52,7 @@ impl OrderService {
         match order.state {
             OrderState::Pending => self.resolve_pending(order).await,
             OrderState::Failing => self.undo(order).await,
-            OrderState::Cancelling => self.finish_cancelling(order).await.map(|_| true),
+            OrderState::Cancelling => self.finish_cancelling(order, None).await.map(|_| true),
             // Settled by somebody else a moment ago.
             _ => Ok(false),
         }
