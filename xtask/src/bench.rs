@@ -12,7 +12,8 @@ use crate::release;
 
 /// Measure how fast the shop is, beside what the machine can do, in one run
 ///
-/// Builds the program as it is shipped (`cargo xtask release`), starts it on SQLite and on PostgreSQL, and prints tables.
+/// Builds the program as it is shipped (`cargo xtask release`), starts it on SQLite and on PostgreSQL, and
+/// prints tables.
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,

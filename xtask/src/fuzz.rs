@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::process::{Running, command, found, install_package, run as run_command};
-use crate::release::host;
+use crate::process::{Running, found, install_package, run as run_command};
+use crate::tools::build_with;
 
 /// As in `gateway::fuzzing` and `wire::fuzzing`.
 const TARGETS: [&str; 6] = [
@@ -84,17 +84,9 @@ fn build() -> Result<PathBuf> {
     if std::env::var_os("CXX").is_none() && !found("c++") {
         install_package("g++", "A C++ compiler, which libFuzzer is built with,")?;
     }
-    let host = host()?;
-    // With a target that is named, the flags are not for macros and build scripts, which would look
-    // for libFuzzer in the compiler.
-    let mut build =
-        command("cargo build --release --bins --locked --manifest-path fuzz/Cargo.toml");
-    build
-        .args(["--target", &host])
-        .env("CARGO_TARGET_DIR", FOLDER)
-        .env("RUSTFLAGS", COVERAGE);
-    run_command(&mut build)?;
-    Ok(Path::new(FOLDER).join(host).join("release"))
+    // Macros and build scripts would look for libFuzzer in the compiler.
+    let line = "cargo build --release --bins --locked --manifest-path fuzz/Cargo.toml";
+    build_with(COVERAGE, Path::new(FOLDER), line)
 }
 
 /// As many at once as there are cores; all of them run, whatever one finds.

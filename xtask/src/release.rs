@@ -6,11 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use ring::digest;
 
 use crate::bench;
-use crate::process::{command, output, remove_folder, run as run_command};
+use crate::process::{remove_folder, run as run_command};
+use crate::tools::{build_with, llvm_profdata};
 
 /// Builds of their own, and what was counted.
 const FOLDER: &str = "target/pgo";
@@ -40,7 +41,7 @@ pub(crate) fn run(Options {}: &Options) -> Result<()> {
 pub(crate) fn build() -> Result<PathBuf> {
     let folder = std::path::absolute(FOLDER)?;
     let counts = folder.join("counts");
-    let profdata = profdata()?;
+    let profdata = llvm_profdata()?;
     let counting = compile(
         "counting",
         &format!("-Cprofile-generate={}", counts.display()),
@@ -69,32 +70,7 @@ pub(crate) fn build() -> Result<PathBuf> {
 
 /// A release build in a folder of its own; its path.
 fn compile(folder: &str, flags: &str) -> Result<PathBuf> {
-    let (folder, host) = (Path::new(FOLDER).join(folder), host()?);
-    // With a target that is named, the flags are not for macros and build scripts.
-    let mut build = command("cargo build --release --locked --package rialto --target");
-    build
-        .arg(&host)
-        .env("CARGO_TARGET_DIR", &folder)
-        .env("RUSTFLAGS", flags);
-    run_command(&mut build)?;
-    Ok(folder.join(host).join("release/rialto"))
-}
-
-/// The tool that reads what was counted: that of the compiler, as the format changes with it.
-fn profdata() -> Result<PathBuf> {
-    let root = output(&mut command("rustc --print sysroot"))?;
-    let folder = Path::new(root.trim()).join("lib/rustlib").join(host()?);
-    let program = folder.join("bin/llvm-profdata");
-    if !program.exists() {
-        let add = "rustup component add llvm-tools";
-        println!("llvm-profdata is missing: {add}");
-        run_command(&mut command(add)).with_context(|| format!("install it: {add}"))?;
-    }
-    Ok(program)
-}
-
-/// Which machine this compiler builds for.
-pub(crate) fn host() -> Result<String> {
-    let host = output(&mut command("rustc --print host-tuple"))?;
-    Ok(host.trim().to_owned())
+    let line = "cargo build --release --locked --package rialto";
+    let programs = build_with(flags, &Path::new(FOLDER).join(folder), line)?;
+    Ok(programs.join("rialto"))
 }

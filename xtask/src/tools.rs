@@ -1,9 +1,10 @@
-//! Programs that checking Rialto takes, installed below `target/tools` at the versions named here.
+//! Programs that checking Rialto takes, installed below `target/tools` at the versions named here, and
+//! what the compiler brings along.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::process::{command, install_package, output, run};
 
@@ -24,6 +25,38 @@ pub(crate) fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
         .env("CARGO_TARGET_DIR", "target/tools/build"))?;
     }
     Ok(program.canonicalize()?)
+}
+
+/// A release build by `line`, with `flags` for the compiler, in a folder of its own; where its programs
+/// are. With a target that is named, the flags are not for macros and build scripts.
+pub(crate) fn build_with(flags: &str, folder: &Path, line: &str) -> Result<PathBuf> {
+    let host = host()?;
+    let mut build = command(line);
+    build
+        .args(["--target", &host])
+        .env("CARGO_TARGET_DIR", folder)
+        .env("RUSTFLAGS", flags);
+    run(&mut build)?;
+    Ok(folder.join(host).join("release"))
+}
+
+/// The tool that reads what a program has counted: that of the compiler, as the format changes with it.
+pub(crate) fn llvm_profdata() -> Result<PathBuf> {
+    let root = output(&mut command("rustc --print sysroot"))?;
+    let folder = Path::new(root.trim()).join("lib/rustlib").join(host()?);
+    let program = folder.join("bin/llvm-profdata");
+    if !program.exists() {
+        let add = "rustup component add llvm-tools";
+        println!("llvm-profdata is missing: {add}");
+        run(&mut command(add)).with_context(|| format!("install it: {add}"))?;
+    }
+    Ok(program)
+}
+
+/// Which machine this compiler builds for.
+fn host() -> Result<String> {
+    let host = output(&mut command("rustc --print host-tuple"))?;
+    Ok(host.trim().to_owned())
 }
 
 /// A program from PyPI that is called as its package; its path.

@@ -117,11 +117,7 @@ impl OrderService {
             PaymentState::Authorised | PaymentState::Captured
         );
         let status = if owed {
-            let key = order.payment_key();
-            let giving = self.provider(&order)?.give_back(&key);
-            let status = self.in_time(giving).await;
-            let status = status.and_then(PaymentStatus::given_back);
-            Some(status.map_err(OrderError::Provider)?)
+            Some(self.give_back(&order).await?)
         } else {
             None
         };

@@ -22,12 +22,7 @@ impl OrderService {
         let Some(order) = self.begin_undoing(order).await? else {
             return Ok(false);
         };
-        let provider = self.provider(&order)?;
-        let closed = self
-            .in_time(provider.give_back(&order.payment_key()))
-            .await
-            .map_err(OrderError::Provider)?;
-        match closed.given_back().map_err(OrderError::Provider)? {
+        match self.give_back(&order).await? {
             PaymentStatus::Declined(reason) => {
                 let refusal = OrderError::PaymentDeclined { reason };
                 self.refuse(order, refusal).await?;

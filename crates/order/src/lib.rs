@@ -2,8 +2,9 @@
 //!
 //! **Owns** orders and what is known of their payments.
 //!
-//! **States** ([`state`]): `pending` -> `placed` -> `fulfilled` -> `shipped`; `pending` -> `failing`
-//! -> `failed` -> `pending` (another try); `placed` -> `cancelling` -> `cancelled`.
+//! **States** ([`state`]): `pending` -> `placed` -> `fulfilled` -> `shipped`; `pending` -> `failed`
+//! (refused), or -> `failing` -> `failed` (undone); `failed` -> `pending` (another try); `placed` ->
+//! `cancelling` -> `cancelled`.
 //!
 //! **Announces** [`OrderPlaced`], [`OrderFulfilled`](contracts::order::OrderFulfilled),
 //! [`OrderShipped`](contracts::order::OrderShipped) and
@@ -54,7 +55,7 @@ pub use self::error::OrderError;
 pub use self::http::routes;
 use self::model::Order;
 pub use self::payment::test::{BookEntry, read_book};
-use self::payment::{Provider, Providers};
+use self::payment::{PaymentStatus, Provider, Providers};
 pub use self::payment::{ProviderError, WebhookError};
 
 /// The schema.
@@ -144,6 +145,17 @@ impl OrderService {
     fn provider(&self, order: &Order) -> Result<&Provider, OrderError> {
         let found = self.providers.find(&order.provider);
         found.ok_or_else(|| OrderError::UnknownProvider(order.provider.clone()))
+    }
+
+    /// Has the provider give the money back; what is left of the payment, which holds none and cannot
+    /// any more.
+    async fn give_back(&self, order: &Order) -> Result<PaymentStatus, OrderError> {
+        let key = order.payment_key();
+        let giving = self.provider(order)?.give_back(&key);
+        let status = self.in_time(giving).await;
+        status
+            .and_then(PaymentStatus::closed)
+            .map_err(OrderError::Provider)
     }
 
     /// What a call to a provider comes to, if it comes in time.

@@ -75,8 +75,8 @@ impl PaymentStatus {
         }
     }
 
-    /// The same, if no money is with the shop any more, nor can come under this key.
-    pub(crate) fn given_back(self) -> Result<Self, ProviderError> {
+    /// The same, if no money is with the shop under this key, nor can come any more.
+    pub(crate) fn closed(self) -> Result<Self, ProviderError> {
         match self {
             Self::Voided | Self::Refunded | Self::Declined(_) | Self::Outside => Ok(self),
             Self::Pending | Self::Authorised | Self::Captured => {

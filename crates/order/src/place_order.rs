@@ -12,7 +12,7 @@
 //!
 //! The order's id is fixed in the cart, so that a cart becomes one order at the most, however often
 //! and under however many keys it is asked for. Only the request that begins a try asks for stock
-//! and money; what it leaves half done, the next request with the same key or the
+//! and money; what it leaves half done, the next request for the order or the
 //! [sweeper](crate::sweep) finishes or [undoes](crate::give_up), and another try begins. Where no
 //! money moves on-line, intent and result are one transaction.
 

@@ -55,7 +55,7 @@ impl OrderService {
         self.hear_of(found, &key).await
     }
 
-    /// Does what has become of a payment demands of its order.
+    /// Asks what has become of a payment, and does what that demands of its order.
     pub(crate) async fn hear_of(
         &self,
         provider: &Provider,

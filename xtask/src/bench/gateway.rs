@@ -147,6 +147,7 @@ pub(super) fn train(program: &Path) -> Result<()> {
     remove_folder(&folder)?;
     let upstream = free_address()?;
     let _upstream = peers::upstream(&folder.join("upstream"), upstream)?;
+    let load = Load::new(&folder, TRAINING)?;
     for scenario in Scenario::ALL {
         let place = Place {
             folder: folder.join(format!("{scenario:?}")),
@@ -156,7 +157,7 @@ pub(super) fn train(program: &Path) -> Result<()> {
         };
         let proxy = Proxy::start(Peer::Rialto, scenario, place)?;
         let proxy = proxy.context("Rialto does all of it")?;
-        Load::new(&folder, TRAINING)?.round(&proxy)?;
+        load.round(&proxy)?;
     }
     remove_folder(&folder)
 }

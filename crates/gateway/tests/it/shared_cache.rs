@@ -42,6 +42,12 @@ async fn status(gateway: &Bridge, path: &str) -> String {
     status
 }
 
+/// Which version of `/one/a` a gateway serves.
+async fn version(gateway: &Bridge) -> Option<String> {
+    let answer = gateway.client().get("/one/a").await;
+    answer.header("x-version").map(str::to_owned)
+}
+
 /// Asks until the gateway has the answer in its own memory.
 async fn keeps(gateway: &Bridge, path: &str) {
     eventually("it is in memory", async || {
@@ -118,10 +124,6 @@ async fn who_was_cut_off_serves_nothing_that_was_purged_meanwhile() {
     let one = &all[0];
     let cable = Cable::to(&redis.url()).await;
     let two = gateway(&backend, &cable.url()).await;
-    let version = async |gateway: &Bridge| {
-        let answer = gateway.client().get("/one/a").await;
-        answer.header("x-version").map(str::to_owned)
-    };
     backend.tells("surrogate-key", "a");
     backend.tells("x-version", "old");
     keeps(one, "/one/a").await;
@@ -159,10 +161,6 @@ async fn a_purge_that_redis_has_not_taken_is_not_told_to_be_done() {
             .as_str()
             .is_some_and(|detail| detail.starts_with("purged here"))
     );
-    let version = async |gateway: &Bridge| {
-        let answer = gateway.client().get("/one/a").await;
-        answer.header("x-version").map(str::to_owned)
-    };
     assert_eq!(version(&one).await.as_deref(), Some("new"));
     assert_eq!(version(two).await.as_deref(), Some("old"), "it cannot know");
     cable.mend();

@@ -69,7 +69,8 @@ pub(super) async fn exchange(
         link,
         head,
         sending,
-        (asking.begun, upgrade.is_some()),
+        asking.begun,
+        upgrade.is_some(),
     ))
 }
 
@@ -78,7 +79,8 @@ fn respond(
     link: SharedLink,
     head: ResponseHead,
     sending: Sending,
-    (begun, upgrading): (Instant, bool),
+    begun: Instant,
+    upgrading: bool,
 ) -> Response<Body> {
     let ResponseHead {
         status,
