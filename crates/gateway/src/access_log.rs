@@ -18,7 +18,7 @@ use kernel::{CustomerId, StaffId};
 use platform::context::RequestContext;
 use platform::http::entry::named_id;
 use platform::http::is_refusal;
-use wire::Body;
+use wire::{Body, turn};
 
 use self::count::{Received, Sent};
 pub(crate) use self::refused::RefusedLog;
@@ -110,7 +110,7 @@ impl Trail {
             log,
             sampled,
             part,
-            started: Instant::now(),
+            started: turn::now().into_std(),
             context,
             request_id: named_id(request.headers()).cloned(),
             method: request.method().clone(),

@@ -15,7 +15,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
-use wire::Body;
+use wire::{Body, turn};
 
 use self::part::{Got, Part};
 use crate::router::Template;
@@ -80,7 +80,7 @@ impl Compose {
                 .zip(values)
                 .collect(),
             request: &head,
-            deadline: Instant::now() + self.deadline,
+            deadline: turn::now() + self.deadline,
             got: self.parts.iter().map(|_| OnceCell::new()).collect(),
         };
         join_all((0..self.parts.len()).map(|index| self.get(&sheet, index))).await;

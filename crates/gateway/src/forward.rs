@@ -12,8 +12,8 @@ use kernel::{Kind, Problem};
 use platform::context::RequestContext;
 use platform::http::entry::{REQUEST_ID, TRACEPARENT, written};
 use platform::http::refuse;
-use tokio::time::{Instant, timeout_at};
-use wire::Body;
+use tokio::time::timeout_at;
+use wire::{Body, turn};
 use wire::client::{Added, Fields};
 
 use crate::client_address::{Forwarding, Origin, announce, unsay};
@@ -160,7 +160,7 @@ impl Forward {
 
     /// How a request may be sent on that was made in this context.
     fn sending(&self, context: Option<&RequestContext>) -> Sending {
-        let begun = Instant::now();
+        let begun = turn::now();
         let deadline = begun + self.deadline;
         let caller = context.and_then(|context| context.deadline);
         Sending {

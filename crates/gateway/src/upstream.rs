@@ -21,6 +21,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use http::HeaderValue;
 use tokio::time::Instant;
+use wire::turn;
 
 use self::budget::Budget;
 use self::measures::Measures;
@@ -108,7 +109,7 @@ impl Upstream {
 
     /// Microseconds since the upstream was made.
     fn now(&self) -> u64 {
-        self.at(Instant::now())
+        self.at(turn::now())
     }
 
     /// The same for another time than now.

@@ -24,6 +24,7 @@ mod spare;
 mod stream;
 pub mod tls;
 mod tunnel;
+pub mod turn;
 pub mod workers;
 
 pub use self::body::{Body, BoxError};

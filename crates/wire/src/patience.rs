@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
+use crate::turn;
+
 /// How long a connection waits for what its peer is to do next.
 ///
 /// Hardly any deadline is ever met, and each request sets some: so the timer stays where it is when
@@ -27,7 +29,7 @@ impl Patience {
 
     /// Waits from now on for as long as `limit`.
     pub(crate) fn within(&mut self, limit: Duration) {
-        self.until(Instant::now() + limit);
+        self.until(turn::now() + limit);
     }
 
     /// Waits until `ends`.

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_util::task::TaskTracker;
 
-use crate::post;
+use crate::{post, turn};
 
 /// Connections that may wait for a worker to look up.
 const QUEUE: usize = 1024;
@@ -138,7 +138,7 @@ async fn work(
         let serving = serve(stream, peer);
         connections.spawn(async move {
             let _place = place;
-            serving.await;
+            turn::turns(serving).await;
         });
     }
     connections.close();

@@ -11,8 +11,8 @@ use kernel::{Kind, Problem};
 use parking_lot::Mutex;
 use platform::http::refuse;
 use tokio::time::Instant;
-use wire::Body;
 use wire::server::Connection;
+use wire::{Body, turn};
 
 use super::{Sheet, look_up};
 use crate::client_address::Origin;
@@ -111,14 +111,14 @@ impl Part {
         };
         if let Some(kept) = &self.kept
             && let Some((until, document)) = kept.documents.get(&target)
-            && Instant::now() < until
+            && turn::now() < until
         {
             return Got::Document(document);
         }
         let Ok(uri) = Uri::try_from(target.as_str()) else {
             return Got::nothing(refuse(self.unavailable("its target is none")));
         };
-        let deadline = sheet.deadline.min(Instant::now() + self.deadline);
+        let deadline = sheet.deadline.min(turn::now() + self.deadline);
         match tokio::time::timeout_at(deadline, self.ask(sheet, uri)).await {
             Err(_) => {
                 let detail = format!("the part `{}` was not there in time", self.name);
@@ -130,7 +130,7 @@ impl Part {
             }
             Ok(got) => {
                 if let (Some(kept), Got::Document(document)) = (&self.kept, &got) {
-                    let until = Instant::now() + kept.time;
+                    let until = turn::now() + kept.time;
                     kept.documents.insert(target, (until, document.clone()));
                 }
                 got

@@ -9,7 +9,7 @@ use http::{HeaderName, Response, StatusCode};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
 use tokio::time::Instant;
-use wire::Body;
+use wire::{Body, turn};
 use wire::client::{Added, Asking, ExchangeError};
 
 use super::balance::Admission;
@@ -64,7 +64,7 @@ impl Upstream {
         let mut failure = None;
         loop {
             if !tried.is_empty() {
-                sending.begun = Instant::now();
+                sending.begun = turn::now();
             }
             let Some(server) = self.choose(&members, &tried, sending.begun) else {
                 return failure.unwrap_or_else(|| Err(self.refusal(&members, &tried)));

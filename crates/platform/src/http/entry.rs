@@ -15,8 +15,8 @@ use kernel::problem::codes;
 use kernel::{Kind, Problem};
 use tokio::time::{Sleep, sleep_until};
 use tower::Service;
-use wire::Body;
 use wire::server::Connection;
+use wire::{Body, turn};
 
 use super::problem::{Unwritten, refuse, write};
 use super::refused::{Asked, Refused, Watch};
@@ -146,7 +146,7 @@ struct Arrival {
 
 impl Arrival {
     fn of(http: &HttpContext, trust: Trust, request: &Request<Body>) -> Self {
-        let started = Instant::now();
+        let started = turn::now().into_std();
         let trace = trace(http, request.headers());
         let limit = deadline(http, trust, request.headers());
         let named = named_id(request.headers()).cloned();
@@ -187,7 +187,8 @@ impl Arrival {
         };
         let (path, trace) = (self.uri.path(), self.context.trace);
         response = written(response, path, trace);
-        let took = self.started.elapsed();
+        // Who has measured it has just looked at the clock.
+        let took = turn::now().into_std().saturating_duration_since(self.started);
         if took > shared.http.settings.slow {
             let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             tracing::warn!(path, millis, trace_id = %trace.trace_id_text(), "a slow answer");

@@ -21,6 +21,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use tracing::Instrument;
 use utoipa::openapi::path::{HttpMethod, Operation};
 use utoipa::openapi::{RefOr, Schema};
+use wire::turn;
 
 use super::extract::BodyLimits;
 use super::{ApiError, CallerOf, HttpContext};
@@ -317,12 +318,13 @@ impl RouteMetrics {
         self.in_flight.inc();
         Measured {
             metrics: self,
-            started: Instant::now(),
+            started: turn::now().into_std(),
         }
     }
 
     fn answered(&self, status: u16, started: Instant, statements: u32) {
-        self.duration.observe(started.elapsed().as_secs_f64());
+        let took = turn::look().into_std().saturating_duration_since(started);
+        self.duration.observe(took.as_secs_f64());
         self.statements.inc_by(u64::from(statements));
         if let Some((_, counter)) = self
             .answers
