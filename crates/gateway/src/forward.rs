@@ -13,8 +13,8 @@ use platform::context::RequestContext;
 use platform::http::entry::{REQUEST_ID, TRACEPARENT, written};
 use platform::http::refuse;
 use tokio::time::timeout_at;
-use wire::{Body, turn};
 use wire::client::{Added, Fields};
+use wire::{Body, turn};
 
 use crate::client_address::{Forwarding, Origin, announce, unsay};
 use crate::rewrite::Rewrite;

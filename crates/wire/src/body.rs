@@ -177,11 +177,14 @@ impl http_body::Body for Body {
 }
 
 impl Incoming {
-    /// The body that `link` decodes now.
-    pub(crate) fn new(link: &SharedLink, companion: Option<Box<dyn Companion>>) -> Self {
-        let generation = link.lock().generation;
+    /// The body that `link` decodes in this generation.
+    pub(crate) fn new(
+        link: SharedLink,
+        generation: u32,
+        companion: Option<Box<dyn Companion>>,
+    ) -> Self {
         Self {
-            link: link.clone(),
+            link,
             generation,
             over: false,
             companion,

@@ -1,7 +1,7 @@
 //! A deadline that moves with each request.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
@@ -11,18 +11,26 @@ use crate::turn;
 /// How long a connection waits for what its peer is to do next.
 ///
 /// Hardly any deadline is ever met, and each request sets some: so the timer stays where it is when
-/// a deadline moves away, and looks for the new one only when it fires.
+/// a deadline moves away, and looks for the new one only when it fires. Until then it need not be
+/// polled either, as long as it wakes the same task.
 #[derive(Debug)]
 pub(crate) struct Patience {
     ends: Instant,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Option<Timer>,
+}
+
+#[derive(Debug)]
+struct Timer {
+    sleep: Pin<Box<Sleep>>,
+    /// Whom it wakes; nobody before it is polled.
+    wakes: Option<Waker>,
 }
 
 impl Patience {
     /// No patience at all, before the first [`Patience::until`].
     pub(crate) fn new() -> Self {
         Self {
-            ends: Instant::now(),
+            ends: turn::now(),
             timer: None,
         }
     }
@@ -36,25 +44,44 @@ impl Patience {
     pub(crate) fn until(&mut self, ends: Instant) {
         self.ends = ends;
         if let Some(timer) = &mut self.timer
-            && timer.deadline() > ends
+            && timer.sleep.deadline() > ends
         {
-            timer.as_mut().reset(ends);
+            timer.move_to(ends);
         }
     }
 
     /// Whether it is over.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let ends = self.ends;
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(ends)));
+        let timer = self.timer.get_or_insert_with(|| Timer {
+            sleep: Box::pin(tokio::time::sleep_until(ends)),
+            wakes: None,
+        });
         loop {
-            ready!(Future::poll(timer.as_mut(), cx));
-            if timer.deadline() >= ends {
+            ready!(timer.poll(cx));
+            if timer.sleep.deadline() >= ends {
                 return Poll::Ready(());
             }
-            timer.as_mut().reset(ends);
+            timer.move_to(ends);
         }
+    }
+}
+
+impl Timer {
+    fn move_to(&mut self, ends: Instant) {
+        self.sleep.as_mut().reset(ends);
+        self.wakes = None;
+    }
+
+    /// Whether it has fired. It is asked when it may have; whoever is woken by it comes after its time.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let waits = |waker: &Waker| waker.will_wake(cx.waker());
+        if self.wakes.as_ref().is_some_and(waits) && turn::now() < self.sleep.deadline() {
+            return Poll::Pending;
+        }
+        let polled = self.sleep.as_mut().poll(cx);
+        self.wakes = polled.is_pending().then(|| cx.waker().clone());
+        polled
     }
 }
 

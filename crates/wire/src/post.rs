@@ -42,6 +42,8 @@ pub(crate) struct Outbox {
     message: Spare,
     written: usize,
     stage: Stage,
+    /// Who has put it here last, kept for the next time: it is mostly the same task.
+    owner: Option<Waker>,
 }
 
 #[derive(Debug, Default)]
@@ -52,7 +54,7 @@ enum Stage {
     /// It was put here, and is to be posted.
     Put,
     /// It will be written. Its owner is woken if that fails, or does not happen at once, or `then`.
-    Posted { owner: Waker, then: bool },
+    Posted { then: bool },
     /// Its owner writes it.
     Due,
     /// It cannot be written.
@@ -78,29 +80,43 @@ impl Outbox {
 
     /// Wakes the owner when the message that is posted was written.
     pub(crate) fn wake_then(&mut self) {
-        if let Stage::Posted { then, .. } = &mut self.stage {
+        if let Stage::Posted { then } = &mut self.stage {
             *then = true;
+        }
+    }
+
+    fn owned_by(&mut self, waker: &Waker) {
+        match &mut self.owner {
+            // Does nothing if it is the same.
+            Some(owner) => owner.clone_from(waker),
+            None => self.owner = Some(waker.clone()),
+        }
+    }
+
+    fn wake_owner(&self) {
+        if let Some(owner) = &self.owner {
+            owner.wake_by_ref();
         }
     }
 }
 
 /// Posts what was put into the outbox of a connection, and tells whether it was written. Nobody is
-/// woken for that alone, unless it was [asked for](Outbox::wake_then).
-pub(crate) fn poll(link: &SharedLink, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-    let mut held = link.lock();
-    match &mut held.outbox.stage {
-        Stage::Empty => Poll::Ready(Ok(())),
-        Stage::Posted { owner, .. } => {
-            owner.clone_from(cx.waker());
-            Poll::Pending
+/// woken for that alone, unless it was [asked for](Outbox::wake_then). `held` is what `link` has.
+pub(crate) fn poll(
+    link: &SharedLink,
+    held: &mut Link,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    match &held.outbox.stage {
+        Stage::Empty => return Poll::Ready(Ok(())),
+        Stage::Posted { .. } => {}
+        Stage::Put if POST.with_borrow_mut(|post| post.take(link)) => {
+            held.outbox.stage = Stage::Posted { then: false };
         }
-        stage @ Stage::Put if POST.with_borrow_mut(|post| post.take(link)) => {
-            let owner = cx.waker().clone();
-            *stage = Stage::Posted { owner, then: false };
-            Poll::Pending
-        }
-        Stage::Put | Stage::Due | Stage::Failed(_) => held.poll_outbox(cx),
+        Stage::Put | Stage::Due | Stage::Failed(_) => return held.poll_outbox(cx),
     }
+    held.outbox.owned_by(cx.waker());
+    Poll::Pending
 }
 
 impl Post {
@@ -141,31 +157,34 @@ impl Link {
         }
         ready!(self.poll_flush(cx))?;
         // Others can use its buffer while this connection waits.
-        self.outbox = Outbox::default();
+        self.outbox.message = Spare::default();
+        self.outbox.stage = Stage::Empty;
         Poll::Ready(Ok(()))
     }
 
     /// Leaves the message to its owner.
     fn give_back(&mut self) {
         let stage = std::mem::replace(&mut self.outbox.stage, Stage::Due);
-        if let Stage::Posted { owner, .. } = stage {
-            owner.wake();
+        if matches!(stage, Stage::Posted { .. }) {
+            self.outbox.wake_owner();
         }
     }
 
     /// Writes the message in place of its owner, who is woken if there is something left to do.
     fn deliver(&mut self) {
         let stage = std::mem::replace(&mut self.outbox.stage, Stage::Due);
-        let Stage::Posted { owner, then } = stage else {
-            debug_assert!(false, "only what is posted is delivered");
+        let (Stage::Posted { then }, Some(owner)) = (stage, self.outbox.owner.take()) else {
+            debug_assert!(false, "only what is posted is delivered, and has an owner");
             return;
         };
-        match self.poll_outbox(&mut Context::from_waker(&owner)) {
+        let delivered = self.poll_outbox(&mut Context::from_waker(&owner));
+        self.outbox.owner = Some(owner);
+        match delivered {
             Poll::Ready(Ok(())) if !then => return,
             Poll::Ready(Ok(())) | Poll::Pending => {}
             Poll::Ready(Err(error)) => self.outbox.stage = Stage::Failed(error),
         }
-        owner.wake();
+        self.outbox.wake_owner();
     }
 }
 

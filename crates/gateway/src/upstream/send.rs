@@ -9,8 +9,8 @@ use http::{HeaderName, Response, StatusCode};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
 use tokio::time::Instant;
-use wire::{Body, turn};
 use wire::client::{Added, Asking, ExchangeError};
+use wire::{Body, turn};
 
 use super::balance::Admission;
 use super::hedge::{is_idempotent, may_be_hedged};

@@ -188,7 +188,9 @@ impl Arrival {
         let (path, trace) = (self.uri.path(), self.context.trace);
         response = written(response, path, trace);
         // Who has measured it has just looked at the clock.
-        let took = turn::now().into_std().saturating_duration_since(self.started);
+        let took = turn::now()
+            .into_std()
+            .saturating_duration_since(self.started);
         if took > shared.http.settings.slow {
             let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             tracing::warn!(path, millis, trace_id = %trace.trace_id_text(), "a slow answer");

@@ -9,6 +9,7 @@ use bytes::{Buf, Bytes};
 use http::header::{CONTENT_LENGTH, UPGRADE};
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body::Body as _;
+use parking_lot::MutexGuard;
 use tokio::time::Instant;
 
 use super::{Asking, ExchangeError, Pool};
@@ -31,21 +32,29 @@ pub(super) async fn exchange(
 ) -> Result<Response<Body>, ExchangeError> {
     let upgrade = asking.parts.extensions.get::<Upgrade>();
     let mut sending = Sending::new(asking, body, upgrade);
-    sending.post_if_whole(&link);
+    let mut whole = sending.whole();
     let limit = pool.0.settings.head_limit;
     let mut interim = 0;
-    let head = std::future::poll_fn(|cx| {
-        // The response may come before the request is over.
-        let sent = sending.poll(&link, cx)?;
+    let (head, arrived) = std::future::poll_fn(|cx| {
         let mut held = link.lock();
+        if let Some(message) = whole.take() {
+            // Somebody else writes it.
+            held.outbox.put(message);
+        }
+        // The response may come before the request is over.
+        let sent = if sending.done {
+            post::poll(&link, &mut held, cx).map_err(ExchangeError::Io)?
+        } else {
+            MutexGuard::unlocked(&mut held, || sending.poll(&link, cx))?
+        };
         if held.outbox.is_posted() {
             held.watch(cx);
             ready!(held.patience.poll(cx));
             return Poll::Ready(Err(ExchangeError::Slow));
         }
         loop {
-            match ready_head(&mut held, cx, limit, &asking.parts.method) {
-                Poll::Ready(Ok(head))
+            match ready!(ready_head(&mut held, cx, limit, &asking.parts.method)) {
+                Ok(head)
                     if head.status.is_informational()
                         && head.status != StatusCode::SWITCHING_PROTOCOLS =>
                 {
@@ -55,78 +64,98 @@ pub(super) async fn exchange(
                         return Poll::Ready(Err(ExchangeError::Malformed(endless)));
                     }
                 }
-                Poll::Ready(result) => return Poll::Ready(result),
-                Poll::Pending => {
-                    debug_assert!(sent.is_pending() || sending.done, "somebody wakes us");
-                    return Poll::Pending;
+                Ok(head) => {
+                    let over = sent.is_ready() && sending.is_over(&held);
+                    let arrived = Arrived::of(&head, over, &mut held);
+                    return Poll::Ready(Ok((head, arrived)));
                 }
+                Err(error) => return Poll::Ready(Err(error)),
             }
         }
     })
     .await?;
+    let upgrading = upgrade.is_some();
     Ok(respond(
         pool,
         link,
-        head,
+        (head, arrived),
         sending,
         asking.begun,
-        upgrade.is_some(),
+        upgrading,
     ))
 }
 
+/// What has come with the head of a response.
+enum Arrived {
+    /// All of its body; another exchange may follow if the connection is clean.
+    Whole { body: Bytes, clean: bool },
+    /// The body, which the connection decodes in this generation, or a part of it.
+    Part { generation: u32 },
+    /// Another protocol is spoken from here on.
+    Switched,
+}
+
+impl Arrived {
+    /// Behind `head`; the request is `over`.
+    fn of(head: &ResponseHead, over: bool, held: &mut Link) -> Self {
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            return Self::Switched;
+        }
+        if let Framing::Length(length) = head.framing
+            && length <= held.buffer.len() as u64
+        {
+            let here = usize::try_from(length).unwrap_or(usize::MAX);
+            let body = held.buffer.split_to(here);
+            // More than was promised would be taken for the next response.
+            let clean = head.keep_alive && over && held.buffer.is_empty();
+            return Self::Whole { body, clean };
+        }
+        held.decoder = Decoder::new(head.framing);
+        held.generation = held.generation.wrapping_add(1);
+        Self::Part {
+            generation: held.generation,
+        }
+    }
+}
+
+/// The response, whose body is read when it is asked for if it is not here yet.
 fn respond(
     pool: &Pool,
     link: SharedLink,
-    head: ResponseHead,
+    (head, arrived): (ResponseHead, Arrived),
     sending: Sending,
     begun: Instant,
     upgrading: bool,
 ) -> Response<Body> {
-    let ResponseHead {
-        status,
-        headers,
-        framing,
-        keep_alive,
-    } = head;
     let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    if status == StatusCode::SWITCHING_PROTOCOLS {
-        if upgrading {
+    *response.status_mut() = head.status;
+    *response.headers_mut() = head.headers;
+    match arrived {
+        Arrived::Whole { body, clean } => {
+            if clean {
+                // What began a moment ago was used a moment ago: no need to ask the clock.
+                pool.keep(link, begun);
+            }
+            *response.body_mut() = Body::full(body);
+        }
+        Arrived::Part { generation } => {
+            let rest = Box::new(Rest {
+                pool: pool.clone(),
+                keep_alive: head.keep_alive,
+                sending,
+                link: link.clone(),
+            });
+            *response.body_mut() = Body::http1(Incoming::new(link, generation, Some(rest)));
+        }
+        Arrived::Switched if upgrading => {
             response.extensions_mut().insert(Upgraded(link));
-        } else {
+        }
+        Arrived::Switched => {
             // Nobody has asked for that.
             *response.status_mut() = StatusCode::BAD_GATEWAY;
             response.headers_mut().remove(UPGRADE);
         }
-        return response;
     }
-    let mut held = link.lock();
-    if let Framing::Length(length) = framing
-        && length <= held.buffer.len() as u64
-    {
-        let here = usize::try_from(length).unwrap_or(usize::MAX);
-        let whole = held.buffer.split_to(here);
-        // More than was promised would be taken for the next response.
-        let clean = keep_alive && sending.is_over(&held) && held.buffer.is_empty();
-        drop(held);
-        if clean {
-            // What began a moment ago was used a moment ago: no need to ask the clock.
-            pool.keep(link, begun);
-        }
-        *response.body_mut() = Body::full(whole);
-        return response;
-    }
-    held.decoder = Decoder::new(framing);
-    held.generation = held.generation.wrapping_add(1);
-    drop(held);
-    let rest = Box::new(Rest {
-        pool: pool.clone(),
-        keep_alive,
-        sending,
-        link: link.clone(),
-    });
-    *response.body_mut() = Body::http1(Incoming::new(&link, Some(rest)));
     response
 }
 
@@ -216,12 +245,10 @@ impl Sending {
         }
     }
 
-    /// Mostly all of it is here: then somebody else writes it.
-    fn post_if_whole(&mut self, link: &SharedLink) {
-        if self.body_over {
-            link.lock().outbox.put(std::mem::take(&mut self.head));
-            self.done = true;
-        }
+    /// All of it, which is here mostly, for somebody else to write.
+    fn whole(&mut self) -> Option<Spare> {
+        self.done = self.body_over;
+        self.done.then(|| std::mem::take(&mut self.head))
     }
 
     /// Whether all of it was written.
@@ -231,7 +258,7 @@ impl Sending {
 
     /// Sends what can be sent now.
     fn poll(&mut self, link: &SharedLink, cx: &mut Context<'_>) -> Result<Poll<()>, ExchangeError> {
-        let posted = post::poll(link, cx).map_err(ExchangeError::Io)?;
+        let posted = post::poll(link, &mut link.lock(), cx).map_err(ExchangeError::Io)?;
         if posted.is_pending() {
             return Ok(Poll::Pending);
         }

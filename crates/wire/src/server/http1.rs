@@ -132,19 +132,15 @@ impl<A: Answers> Served<'_, A> {
         }
     }
 
-    fn begin(&mut self, head: Option<Result<RequestHead, Malformed>>) -> Begun<A::Future> {
-        let head = match head {
-            Some(Ok(head)) => head,
-            Some(Err(malformed)) => return Begun::Malformed(malformed),
-            None => return Begun::Over,
-        };
-        let asked = Asked {
-            method: head.method.clone(),
-            version: head.version,
-            keep_alive: head.keep_alive,
-        };
-        let request = self.request(head);
-        Begun::Answering(asked, self.answers.call(request))
+    fn begin(&mut self, head: Option<Result<Head, Malformed>>) -> Begun<A::Future> {
+        match head {
+            Some(Ok((asked, mut request))) => {
+                request.extensions_mut().insert(self.connection.clone());
+                Begun::Answering(asked, self.answers.call(request))
+            }
+            Some(Err(malformed)) => Begun::Malformed(malformed),
+            None => Begun::Over,
+        }
     }
 
     async fn answer(&mut self, asked: Asked, answering: A::Future) -> io::Result<Next> {
@@ -158,55 +154,26 @@ impl<A: Answers> Served<'_, A> {
             return Box::pin(self.line.tunnel(response, other)).await;
         }
         let outgoing = self.line.prepare(&asked, response);
-        if outgoing.keep && outgoing.is_whole() && self.line.discard_rest() {
-            self.line.link.lock().outbox.put(outgoing.out);
-            return Ok(Next::Request);
+        if outgoing.keep && outgoing.is_whole() {
+            let mut link = self.line.link.lock();
+            if asked.whole || discard_rest(&mut link) {
+                link.outbox.put(outgoing.out);
+                return Ok(Next::Request);
+            }
         }
         Box::pin(self.line.answer(outgoing)).await
-    }
-
-    fn request(&self, head: RequestHead) -> Request<Body> {
-        let mut link = self.line.link.lock();
-        link.generation = link.generation.wrapping_add(1);
-        let body = match head.framing {
-            Framing::Length(0) => Body::empty(),
-            Framing::Length(length) if length <= link.buffer.len() as u64 => {
-                // Here already; the cast cannot lose anything, as the buffer is as long.
-                Body::full(link.buffer.split_to(length as usize))
-            }
-            framing => {
-                link.decoder = Decoder::new(framing);
-                link.before_body = if head.expects_continue {
-                    b"HTTP/1.1 100 Continue\r\n\r\n"
-                } else {
-                    b""
-                };
-                drop(link);
-                Body::http1(Incoming::new(&self.line.link, None))
-            }
-        };
-        let mut request = Request::new(body);
-        *request.method_mut() = head.method;
-        *request.uri_mut() = head.uri;
-        *request.version_mut() = head.version;
-        *request.headers_mut() = head.headers;
-        request.extensions_mut().insert(self.connection.clone());
-        if let Some(protocol) = head.upgrade {
-            request.extensions_mut().insert(Upgrade(protocol));
-        }
-        request
     }
 }
 
 impl Line<'_> {
     /// The next head, once the answer before it was written; `None` if there will be none.
-    async fn head(&mut self) -> io::Result<Option<Result<RequestHead, Malformed>>> {
+    async fn head(&mut self) -> io::Result<Option<Result<Head, Malformed>>> {
+        let (shared, limit) = (&self.link, self.settings.head_limit);
         let mut awaited = None;
         std::future::poll_fn(|cx| {
-            let written = post::poll(&self.link, cx)?.is_ready();
-            let mut link = self.link.lock();
-            if written && let Poll::Ready(head) = poll_head(&mut link, cx, self.settings.head_limit)
-            {
+            let mut link = shared.lock();
+            let written = post::poll(shared, &mut link, cx)?.is_ready();
+            if written && let Poll::Ready(head) = poll_head(shared, &mut link, cx, limit) {
                 return Poll::Ready(head);
             }
             let awaits = match (written, link.outbox.is_posted()) {
@@ -236,31 +203,13 @@ impl Line<'_> {
         .await
     }
 
-    /// Takes what is left of a body that was not read, if it is little and here; whether the next
-    /// request can follow.
-    fn discard_rest(&self) -> bool {
-        let mut link = self.link.lock();
-        let mut discarded = 0;
-        while !link.decoder.is_done() && discarded <= LEFTOVER {
-            let Link {
-                decoder, buffer, ..
-            } = &mut *link;
-            match decoder.decode(buffer) {
-                Ok(Decoded::Data(data)) => discarded += data.len(),
-                Ok(Decoded::Trailers(_)) => {}
-                Ok(Decoded::End) => break,
-                Ok(Decoded::NeedsMore) | Err(_) => return false,
-            }
-        }
-        link.decoder.is_done()
-    }
-
     /// Answers what is no request.
     async fn refuse(&mut self, malformed: Malformed) -> io::Result<Next> {
         let asked = Asked {
             method: Method::GET,
             version: Version::HTTP_11,
             keep_alive: false,
+            whole: false,
         };
         let outgoing = self.prepare(&asked, (self.settings.refuse)(malformed));
         self.answer(outgoing).await
@@ -269,14 +218,14 @@ impl Line<'_> {
     /// What is to be sent of an answer.
     fn prepare(&self, asked: &Asked, response: Response<Body>) -> Outgoing {
         // A body that nobody will read in full ends the connection, unless it is little.
-        let may_go_on = !self.drain.is_cancelled() && !self.leaves_much();
+        let may_go_on = !self.drain.is_cancelled() && (asked.whole || !self.leaves_much());
         Outgoing::new(asked, response, may_go_on)
     }
 
     /// Writes an answer, and tells what follows.
     async fn answer(&mut self, mut outgoing: Outgoing) -> io::Result<Next> {
         self.write(&mut outgoing).await?;
-        Ok(if outgoing.keep && self.discard_rest() {
+        Ok(if outgoing.keep && discard_rest(&mut self.link.lock()) {
             Next::Request
         } else {
             Next::Close
@@ -319,15 +268,39 @@ impl Line<'_> {
     }
 }
 
+/// Takes what is left of a body that was not read, if it is little and here; whether the next request can
+/// follow.
+fn discard_rest(link: &mut Link) -> bool {
+    let mut discarded = 0;
+    while !link.decoder.is_done() && discarded <= LEFTOVER {
+        let Link {
+            decoder, buffer, ..
+        } = &mut *link;
+        match decoder.decode(buffer) {
+            Ok(Decoded::Data(data)) => discarded += data.len(),
+            Ok(Decoded::Trailers(_)) => {}
+            Ok(Decoded::End) => break,
+            Ok(Decoded::NeedsMore) | Err(_) => return false,
+        }
+    }
+    link.decoder.is_done()
+}
+
+/// A request, and what matters to the writing of its answer.
+type Head = (Asked, Request<Body>);
+
 fn poll_head(
+    shared: &SharedLink,
     link: &mut Link,
     cx: &mut Context<'_>,
     limit: usize,
-) -> Poll<io::Result<Option<Result<RequestHead, Malformed>>>> {
+) -> Poll<io::Result<Option<Result<Head, Malformed>>>> {
     loop {
         if !link.buffer.is_empty() {
             match parse_request(&mut link.buffer, limit) {
-                Ok(Parsed::Head(head)) => return Poll::Ready(Ok(Some(Ok(head)))),
+                Ok(Parsed::Head(head)) => {
+                    return Poll::Ready(Ok(Some(Ok(request(shared, link, head)))));
+                }
                 Ok(Parsed::Partial) => {}
                 Err(malformed) => return Poll::Ready(Ok(Some(Err(malformed)))),
             }
@@ -336,4 +309,41 @@ fn poll_head(
             return Poll::Ready(Ok(None));
         }
     }
+}
+
+/// The request that has this head, with its body as far as it is here.
+fn request(shared: &SharedLink, link: &mut Link, head: RequestHead) -> Head {
+    link.generation = link.generation.wrapping_add(1);
+    let (body, whole) = match head.framing {
+        Framing::Length(0) => (Body::empty(), true),
+        Framing::Length(length) if length <= link.buffer.len() as u64 => {
+            // Here already; the cast cannot lose anything, as the buffer is as long.
+            (Body::full(link.buffer.split_to(length as usize)), true)
+        }
+        framing => {
+            link.decoder = Decoder::new(framing);
+            link.before_body = if head.expects_continue {
+                b"HTTP/1.1 100 Continue\r\n\r\n"
+            } else {
+                b""
+            };
+            let incoming = Incoming::new(shared.clone(), link.generation, None);
+            (Body::http1(incoming), false)
+        }
+    };
+    let asked = Asked {
+        method: head.method.clone(),
+        version: head.version,
+        keep_alive: head.keep_alive,
+        whole,
+    };
+    let mut request = Request::new(body);
+    *request.method_mut() = head.method;
+    *request.uri_mut() = head.uri;
+    *request.version_mut() = head.version;
+    *request.headers_mut() = head.headers;
+    if let Some(protocol) = head.upgrade {
+        request.extensions_mut().insert(Upgrade(protocol));
+    }
+    (asked, request)
 }

@@ -21,6 +21,8 @@ pub(super) struct Asked {
     pub(super) method: Method,
     pub(super) version: Version,
     pub(super) keep_alive: bool,
+    /// Whether nothing of its body is still to come.
+    pub(super) whole: bool,
 }
 
 impl Asked {
