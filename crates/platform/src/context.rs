@@ -1,7 +1,10 @@
 //! What a request carries through every layer without being handed from call to call: its trace,
 //! its deadline, and the count of the statements that it cost.
 
-use std::future::Future;
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::mem;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -10,8 +13,10 @@ use http::HeaderValue;
 
 use crate::telemetry::TraceContext;
 
-tokio::task_local! {
-    static CURRENT: Arc<RequestContext>;
+thread_local! {
+    /// The context of the work that runs now. It is moved in and out, as a count of references that
+    /// every poll of a request moved twice would be its dearest part.
+    static CURRENT: RefCell<Option<Arc<RequestContext>>> = const { RefCell::new(None) };
 }
 
 /// What a request is called.
@@ -58,7 +63,12 @@ impl RequestContext {
 
     /// The context of the work that runs now, if it runs for somebody.
     pub fn current() -> Option<Arc<Self>> {
-        CURRENT.try_with(Arc::clone).ok()
+        CURRENT.with_borrow(Clone::clone)
+    }
+
+    /// What `look` makes of the context of the work that runs now.
+    pub fn with_current<R>(look: impl FnOnce(Option<&Self>) -> R) -> R {
+        CURRENT.with_borrow(|current| look(current.as_deref()))
     }
 
     /// What the request is called, as the value of a field; `None` if there is none.
@@ -78,14 +88,10 @@ impl RequestContext {
         }
     }
 
-    /// Begins work in this context.
-    pub fn enter<R>(self: &Arc<Self>, begin: impl FnOnce() -> R) -> R {
-        CURRENT.sync_scope(self.clone(), begin)
-    }
-
     /// Runs `work` in this context.
     pub async fn scope<F: Future>(self: Arc<Self>, work: F) -> F::Output {
-        CURRENT.scope(self, work).await
+        let (mut work, mut context) = (pin!(work), Entered::new(self));
+        poll_fn(|cx| context.enter(|| work.as_mut().poll(cx))).await
     }
 
     /// How long the caller still waits, at most `limit`.
@@ -104,5 +110,91 @@ impl RequestContext {
     /// How many statements the work has cost so far.
     pub fn statements(&self) -> u32 {
         self.statements.load(Ordering::Relaxed)
+    }
+}
+
+/// A context that is entered again and again.
+#[derive(Debug)]
+pub struct Entered(Option<Arc<RequestContext>>);
+
+impl Entered {
+    /// One that nothing runs in yet.
+    pub fn new(context: Arc<RequestContext>) -> Self {
+        Self(Some(context))
+    }
+
+    /// The context.
+    ///
+    /// # Panics
+    /// While something runs in it: who does has it as the current one.
+    pub fn context(&self) -> &RequestContext {
+        self.0.as_ref().expect("nothing runs in it")
+    }
+
+    /// Does something in the context, which is that of the caller again afterwards, also after a panic.
+    pub fn enter<R>(&mut self, work: impl FnOnce() -> R) -> R {
+        let inside = Inside(&mut self.0);
+        CURRENT.with_borrow_mut(|current| mem::swap(current, inside.0));
+        work()
+    }
+}
+
+/// Brings back what was current before.
+struct Inside<'a>(&'a mut Option<Arc<RequestContext>>);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        CURRENT.with_borrow_mut(|current| mem::swap(current, self.0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use kernel::Sources;
+
+    use super::*;
+
+    fn context() -> Arc<RequestContext> {
+        RequestContext::new(TraceContext::root(&Sources::system()), None)
+    }
+
+    fn trace() -> Option<u128> {
+        RequestContext::with_current(|current| current.map(|current| current.trace.trace_id))
+    }
+
+    #[test]
+    fn contexts_lie_in_one_another() {
+        let (outer, inner) = (context(), context());
+        let (one, two) = (Some(outer.trace.trace_id), Some(inner.trace.trace_id));
+        let (mut outer, mut inner) = (Entered::new(outer), Entered::new(inner));
+        for _ in 0..2 {
+            outer.enter(|| {
+                assert_eq!(trace(), one);
+                inner.enter(|| assert_eq!(trace(), two));
+                let panics = AssertUnwindSafe(|| inner.enter(|| panic!("as it should")));
+                assert!(catch_unwind(panics).is_err());
+                assert_eq!(trace(), one);
+            });
+            assert_eq!(trace(), None);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_not_current() {
+        let context = context();
+        let id = Some(context.trace.trace_id);
+        let work = context.scope(async {
+            assert_eq!(trace(), id);
+            tokio::task::yield_now().await;
+            trace()
+        });
+        let other = async {
+            let before = trace();
+            tokio::task::yield_now().await;
+            (before, trace())
+        };
+        assert_eq!(tokio::join!(work, other), (id, (None, None)));
     }
 }

@@ -21,7 +21,7 @@ use wire::{Body, turn};
 use super::problem::{Unwritten, refuse, write};
 use super::refused::{Asked, Refused, Watch};
 use super::{ApiError, HttpContext, HttpSettings};
-use crate::context::{RequestContext, RequestId};
+use crate::context::{Entered, RequestContext, RequestId};
 use crate::telemetry::TraceContext;
 
 /// Names the request in the answer, in logs and in problems. What the client sends is kept if it
@@ -118,7 +118,7 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let shared = self.shared.clone();
-        let arrival = Arrival::of(&shared.http, self.trust, &request);
+        let mut arrival = Arrival::of(&shared.http, self.trust, &request);
         // Called here and not in the future, which would hold the request, and be so much larger.
         let running = match too_long(&request, &shared.http.settings) {
             Some(problem) => {
@@ -140,7 +140,7 @@ where
 struct Arrival {
     started: Instant,
     limit: Duration,
-    context: Arc<RequestContext>,
+    context: Entered,
     uri: Uri,
 }
 
@@ -154,7 +154,11 @@ impl Arrival {
         Self {
             started,
             limit,
-            context: RequestContext::of_request(trace, started + limit, request_id),
+            context: Entered::new(RequestContext::of_request(
+                trace,
+                started + limit,
+                request_id,
+            )),
             uri: request.uri().clone(),
         }
     }
@@ -167,14 +171,14 @@ impl Arrival {
             connection: request.extensions().get::<Connection>(),
             asked: Some(Asked {
                 request,
-                context: &self.context,
+                context: self.context.context(),
                 took: self.started.elapsed(),
             }),
         }
     }
 
     async fn answer(
-        self,
+        mut self,
         shared: Arc<Shared>,
         running: Result<impl Future<Output = Result<Response<Body>, Infallible>>, Problem>,
     ) -> Result<Response<Body>, Infallible> {
@@ -185,7 +189,8 @@ impl Arrival {
             }
             Err(problem) => refuse(problem),
         };
-        let (path, trace) = (self.uri.path(), self.context.trace);
+        let context = self.context.context();
+        let (path, trace) = (self.uri.path(), context.trace);
         response = written(response, path, trace);
         // Who has measured it has just looked at the clock.
         let took = turn::now()
@@ -195,7 +200,7 @@ impl Arrival {
             let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             tracing::warn!(path, millis, trace_id = %trace.trace_id_text(), "a slow answer");
         }
-        if let Some(id) = self.context.request_id_value() {
+        if let Some(id) = context.request_id_value() {
             response.headers_mut().insert(REQUEST_ID, id);
         }
         Ok(response)
@@ -205,7 +210,7 @@ impl Arrival {
     /// each of the futures that do one of this would copy the answer, and what is answered at once needs
     /// no timer.
     fn poll(
-        &self,
+        &mut self,
         running: Pin<&mut impl Future<Output = Result<Response<Body>, Infallible>>>,
         mut late: Pin<&mut Option<Sleep>>,
         cx: &mut Context<'_>,

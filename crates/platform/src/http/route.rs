@@ -325,7 +325,9 @@ impl RouteMetrics {
     fn answered(&self, status: u16, started: Instant, statements: u32) {
         let took = turn::look().into_std().saturating_duration_since(started);
         self.duration.observe(took.as_secs_f64());
-        self.statements.inc_by(u64::from(statements));
+        if statements > 0 {
+            self.statements.inc_by(u64::from(statements));
+        }
         if let Some((_, counter)) = self
             .answers
             .read()
