@@ -10,6 +10,7 @@
 
 mod body;
 pub mod client;
+pub mod deadline;
 pub mod front;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

@@ -20,7 +20,7 @@ pub(crate) struct Patience {
 }
 
 #[derive(Debug)]
-struct Timer {
+pub(crate) struct Timer {
     sleep: Pin<Box<Sleep>>,
     /// Whom it wakes; nobody before it is polled.
     wakes: Option<Waker>,
@@ -29,10 +29,28 @@ struct Timer {
 impl Patience {
     /// No patience at all, before the first [`Patience::until`].
     pub(crate) fn new() -> Self {
-        Self {
-            ends: turn::now(),
-            timer: None,
-        }
+        Self::ending(turn::now())
+    }
+
+    /// Waits until `ends`.
+    pub(crate) fn ending(ends: Instant) -> Self {
+        Self { ends, timer: None }
+    }
+
+    /// Whether it has a timer.
+    pub(crate) fn is_timed(&self) -> bool {
+        self.timer.is_some()
+    }
+
+    /// Makes use of a timer of somebody else.
+    pub(crate) fn be_timed_by(&mut self, timer: Timer) {
+        self.timer = Some(timer);
+        self.until(self.ends);
+    }
+
+    /// Its timer, if it has one.
+    pub(crate) fn timer(&mut self) -> Option<Timer> {
+        self.timer.take()
     }
 
     /// Waits from now on for as long as `limit`.

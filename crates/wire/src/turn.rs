@@ -45,6 +45,11 @@ pub fn look() -> Instant {
     time
 }
 
+/// Whether this runs in a turn: on a thread, and a runtime, that stay the same.
+pub(crate) fn is_one() -> bool {
+    !matches!(TURN.get(), Turn::None)
+}
+
 /// The serving of a connection, in turns: each ends when it waits.
 pub(crate) fn turns(mut serving: Serving) -> impl Future<Output = ()> + Send {
     poll_fn(move |cx| {

@@ -1,5 +1,6 @@
 //! One part of a document.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use kernel::{Kind, Problem};
 use parking_lot::Mutex;
 use platform::http::refuse;
 use tokio::time::Instant;
+use wire::deadline::before;
 use wire::server::Connection;
 use wire::{Body, turn};
 
@@ -119,8 +121,8 @@ impl Part {
             return Got::nothing(refuse(self.unavailable("its target is none")));
         };
         let deadline = sheet.deadline.min(turn::now() + self.deadline);
-        match tokio::time::timeout_at(deadline, self.ask(sheet, uri)).await {
-            Err(_) => {
+        match before(deadline, pin!(self.ask(sheet, uri))).await {
+            None => {
                 let detail = format!("the part `{}` was not there in time", self.name);
                 Got::nothing(refuse(Problem::new(
                     Kind::DeadlineExceeded,
@@ -128,7 +130,7 @@ impl Part {
                     detail,
                 )))
             }
-            Ok(got) => {
+            Some(got) => {
                 if let (Some(kept), Got::Document(document)) = (&self.kept, &got) {
                     let until = turn::now() + kept.time;
                     kept.documents.insert(target, (until, document.clone()));

@@ -13,8 +13,8 @@ use http::header::{CONTENT_LENGTH, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
-use tokio::time::{Sleep, sleep_until};
 use tower::Service;
+use wire::deadline::Deadline;
 use wire::server::Connection;
 use wire::{Body, turn};
 
@@ -184,8 +184,9 @@ impl Arrival {
     ) -> Result<Response<Body>, Infallible> {
         let mut response = match running {
             Ok(running) => {
-                let (mut running, mut late) = (pin!(running), pin!(None));
-                poll_fn(|cx| self.poll(running.as_mut(), late.as_mut(), cx)).await
+                let mut late = Deadline::at((self.started + self.limit).into());
+                let mut running = pin!(running);
+                poll_fn(|cx| self.poll(running.as_mut(), &mut late, cx)).await
             }
             Err(problem) => refuse(problem),
         };
@@ -212,7 +213,7 @@ impl Arrival {
     fn poll(
         &mut self,
         running: Pin<&mut impl Future<Output = Result<Response<Body>, Infallible>>>,
-        mut late: Pin<&mut Option<Sleep>>,
+        late: &mut Deadline,
         cx: &mut Context<'_>,
     ) -> Poll<Response<Body>> {
         // Handed out behind the back of those that call it, which would each copy it.
@@ -225,12 +226,7 @@ impl Arrival {
             (Ok(()), Poll::Pending) => {}
             (Err(_), _) => return Poll::Ready(refuse(panicked())),
         }
-        if late.is_none() {
-            late.set(Some(sleep_until((self.started + self.limit).into())));
-        }
-        late.as_pin_mut().map_or(Poll::Pending, |late| {
-            late.poll(cx).map(|()| refuse(late_answer(self.limit)))
-        })
+        late.poll(cx).map(|()| refuse(late_answer(self.limit)))
     }
 }
 
