@@ -1,5 +1,6 @@
 //! HTTP/1.1: one request after the other, each answered in the task of its connection.
 
+mod drain;
 mod outgoing;
 mod send;
 
@@ -12,8 +13,9 @@ use std::time::Duration;
 use http::header::UPGRADE;
 use http::{Method, Request, Response, StatusCode, Version};
 use parking_lot::Mutex;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::CancellationToken;
 
+use self::drain::Drain;
 use self::outgoing::{Asked, Outgoing};
 use super::{Answers, Connection, Settings};
 use crate::body::{Body, Incoming};
@@ -39,8 +41,7 @@ pub(super) async fn serve<A: Answers>(
     let line = Line {
         link: Arc::new(Mutex::new(link)),
         settings,
-        drained: Box::pin(drain.clone().cancelled_owned()),
-        drain,
+        drain: Drain::new(drain),
     };
     let mut served = Served {
         line,
@@ -61,9 +62,7 @@ struct Served<'a, A> {
 struct Line<'a> {
     link: SharedLink,
     settings: &'a Settings,
-    drain: CancellationToken,
-    /// Registered once, not for each request.
-    drained: Pin<Box<WaitForCancellationFutureOwned>>,
+    drain: Drain,
 }
 
 /// Whether there will be another request.
@@ -188,7 +187,7 @@ impl Line<'_> {
             if link.patience.poll(cx).is_ready() {
                 return Poll::Ready(awaits.in_vain());
             }
-            let ends = awaits == Awaited::Head && self.drained.as_mut().poll(cx).is_ready();
+            let ends = awaits == Awaited::Head && self.drain.poll(cx).is_ready();
             if ends && written {
                 return Poll::Ready(Ok(None));
             }
@@ -198,6 +197,7 @@ impl Line<'_> {
                     link.outbox.wake_then();
                 }
             }
+            self.drain.has_waited();
             Poll::Pending
         })
         .await
@@ -216,15 +216,17 @@ impl Line<'_> {
     }
 
     /// What is to be sent of an answer.
-    fn prepare(&self, asked: &Asked, response: Response<Body>) -> Outgoing {
+    fn prepare(&mut self, asked: &Asked, response: Response<Body>) -> Outgoing {
         // A body that nobody will read in full ends the connection, unless it is little.
-        let may_go_on = !self.drain.is_cancelled() && (asked.whole || !self.leaves_much());
+        let may_go_on = !self.drain.has_begun() && (asked.whole || !self.leaves_much());
         Outgoing::new(asked, response, may_go_on)
     }
 
     /// Writes an answer, and tells what follows.
     async fn answer(&mut self, mut outgoing: Outgoing) -> io::Result<Next> {
-        self.write(&mut outgoing).await?;
+        let written = self.write(&mut outgoing).await;
+        self.drain.has_waited();
+        written?;
         Ok(if outgoing.keep && discard_rest(&mut self.link.lock()) {
             Next::Request
         } else {
