@@ -109,23 +109,47 @@ const OF_HOST: [bool; 256] = {
     bytes
 };
 
+/// What a field tells of its message, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tells {
+    Nothing,
+    Host,
+    Length,
+    Coding,
+    Connection,
+    Expect,
+}
+
+impl Tells {
+    fn by(name: &HeaderName) -> Self {
+        match *name {
+            HOST => Self::Host,
+            CONTENT_LENGTH => Self::Length,
+            TRANSFER_ENCODING => Self::Coding,
+            CONNECTION => Self::Connection,
+            EXPECT => Self::Expect,
+            _ => Self::Nothing,
+        }
+    }
+}
+
 impl Noted {
     /// Notes a field; whether it is of use to anybody else.
-    fn note(&mut self, name: &HeaderName, value: &[u8]) -> bool {
-        match *name {
-            HOST => {
+    fn note(&mut self, tells: Tells, value: &[u8]) -> bool {
+        match tells {
+            Tells::Nothing => {}
+            Tells::Host => {
                 let plain = value.iter().all(|byte| OF_HOST[usize::from(*byte)]);
                 self.host.say(plain.then_some(()));
             }
             // A list of equal lengths is allowed by RFC 9110, 8.6, and only ever seen in attacks.
-            CONTENT_LENGTH => self.length.say(digits(value)),
-            TRANSFER_ENCODING => {
+            Tells::Length => self.length.say(digits(value)),
+            Tells::Coding => {
                 let chunked = value.eq_ignore_ascii_case(b"chunked");
                 self.coding.say(chunked.then_some(()));
             }
-            CONNECTION => return self.note_connection(value),
-            EXPECT => self.expect = true,
-            _ => {}
+            Tells::Connection => return self.note_connection(value),
+            Tells::Expect => self.expect = true,
         }
         true
     }
@@ -171,6 +195,12 @@ impl Noted {
 /// A value, or an element of a list, without the space around it (RFC 9110, section 5.6.3): not without the
 /// CR that others take for space, and no value may have.
 fn without_space(mut text: &[u8]) -> &[u8] {
+    // Nearly every value has one space before it.
+    if let [b' ', value @ ..] = text
+        && let [b'!'..=b'~', .., b'!'..=b'~'] | [b'!'..=b'~'] = value
+    {
+        return value;
+    }
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
         text = rest;
     }

@@ -13,7 +13,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{FIELDS, Malformed, Noted, without_space};
+use super::{FIELDS, Malformed, Noted, Tells, without_space};
 
 /// The fields, and the line before them.
 const MOST: usize = FIELDS + 1;
@@ -87,9 +87,9 @@ impl Lines {
             let colon = memchr::memchr(b':', &bytes[line.clone()]).ok_or(NAME)? + line.start;
             // No space is allowed before the colon, nor at the start of a line (RFC 9112, sections 5.1
             // and 5.2): no name has one.
-            let name = name(&bytes[line.start..colon]).ok_or(NAME)?;
+            let (name, tells) = name(&bytes[line.start..colon]).ok_or(NAME)?;
             let value = without_space(&bytes[colon + 1..line.end]);
-            if !noted.note(&name, value) {
+            if !noted.note(tells, value) {
                 continue;
             }
             let value = bytes.slice_ref(value);
@@ -115,26 +115,34 @@ impl Lines {
     }
 }
 
-/// The name of a field. Those that most heads have, as most write them, need not be parsed.
-fn name(text: &[u8]) -> Option<HeaderName> {
-    Some(match text {
-        b"accept" | b"Accept" => ACCEPT,
-        b"accept-encoding" | b"Accept-Encoding" => ACCEPT_ENCODING,
-        b"accept-language" | b"Accept-Language" => ACCEPT_LANGUAGE,
-        b"authorization" | b"Authorization" => AUTHORIZATION,
-        b"cache-control" | b"Cache-Control" => CACHE_CONTROL,
-        b"connection" | b"Connection" => CONNECTION,
-        b"content-length" | b"Content-Length" => CONTENT_LENGTH,
-        b"content-type" | b"Content-Type" => CONTENT_TYPE,
-        b"cookie" | b"Cookie" => COOKIE,
-        b"date" | b"Date" => DATE,
-        b"etag" | b"ETag" => ETAG,
-        b"host" | b"Host" => HOST,
-        b"server" | b"Server" => SERVER,
-        b"user-agent" | b"User-Agent" => USER_AGENT,
-        b"vary" | b"Vary" => VARY,
-        _ => return HeaderName::from_bytes(text).ok(),
-    })
+/// The name of a field, and what the field tells of the message. Names that most heads have, as most write
+/// them, need not be parsed; they are told apart by their length first.
+fn name(text: &[u8]) -> Option<(HeaderName, Tells)> {
+    let name = match (text.len(), text) {
+        (4, b"host" | b"Host") => return Some((HOST, Tells::Host)),
+        (4, b"date" | b"Date") => DATE,
+        (4, b"etag" | b"ETag") => ETAG,
+        (4, b"vary" | b"Vary") => VARY,
+        (6, b"accept" | b"Accept") => ACCEPT,
+        (6, b"cookie" | b"Cookie") => COOKIE,
+        (6, b"server" | b"Server") => SERVER,
+        (10, b"connection" | b"Connection") => return Some((CONNECTION, Tells::Connection)),
+        (10, b"user-agent" | b"User-Agent") => USER_AGENT,
+        (12, b"content-type" | b"Content-Type") => CONTENT_TYPE,
+        (13, b"authorization" | b"Authorization") => AUTHORIZATION,
+        (13, b"cache-control" | b"Cache-Control") => CACHE_CONTROL,
+        (14, b"content-length" | b"Content-Length") => {
+            return Some((CONTENT_LENGTH, Tells::Length));
+        }
+        (15, b"accept-encoding" | b"Accept-Encoding") => ACCEPT_ENCODING,
+        (15, b"accept-language" | b"Accept-Language") => ACCEPT_LANGUAGE,
+        _ => {
+            let name = HeaderName::from_bytes(text).ok()?;
+            let tells = Tells::by(&name);
+            return Some((name, tells));
+        }
+    };
+    Some((name, Tells::Nothing))
 }
 
 /// Takes the head out of the start of `buffer`, if it is whole: what `first` makes of its first line, and

@@ -104,41 +104,31 @@ impl Awaited {
     }
 }
 
-/// What came of waiting for a head.
-enum Begun<F> {
-    Answering(Asked, F),
-    Malformed(Malformed),
-    Over,
-}
-
 impl<A: Answers> Served<'_, A> {
     async fn run(&mut self) -> io::Result<()> {
         loop {
-            let head = self.line.head().await?;
-            // Whatever can be done at once is done by functions that are not futures: those that are
-            // hold what they are given for as long as there is a connection.
-            let next = match self.begin(head) {
-                Begun::Answering(asked, answering) => self.answer(asked, answering).await?,
+            let Self {
+                line,
+                connection,
+                answers,
+            } = self;
+            // Begun where it has come, by what is no future: futures hold what they are given for as long
+            // as there is a connection.
+            let begin = |(asked, mut request): Head| {
+                request.extensions_mut().insert(connection.clone());
+                (asked, answers.call(request))
+            };
+            let next = match line.head(begin).await? {
+                Some(Ok((asked, answering))) => self.answer(asked, answering).await?,
                 // Boxed, as all that is rare: every connection would have room for it.
-                Begun::Malformed(malformed) => Box::pin(self.line.refuse(malformed)).await?,
-                Begun::Over => return Ok(()),
+                Some(Err(malformed)) => Box::pin(self.line.refuse(malformed)).await?,
+                None => return Ok(()),
             };
             match next {
                 Next::Request => {}
                 Next::Close => return Box::pin(self.line.close()).await,
                 Next::Gone => return Ok(()),
             }
-        }
-    }
-
-    fn begin(&mut self, head: Option<Result<Head, Malformed>>) -> Begun<A::Future> {
-        match head {
-            Some(Ok((asked, mut request))) => {
-                request.extensions_mut().insert(self.connection.clone());
-                Begun::Answering(asked, self.answers.call(request))
-            }
-            Some(Err(malformed)) => Begun::Malformed(malformed),
-            None => Begun::Over,
         }
     }
 
@@ -165,15 +155,21 @@ impl<A: Answers> Served<'_, A> {
 }
 
 impl Line<'_> {
-    /// The next head, once the answer before it was written; `None` if there will be none.
-    async fn head(&mut self) -> io::Result<Option<Result<Head, Malformed>>> {
+    /// Waits for the next request, once the answer before it was written, and begins to answer it; `None`
+    /// if there will be none.
+    async fn head<T>(
+        &mut self,
+        mut begin: impl FnMut(Head) -> T,
+    ) -> io::Result<Option<Result<T, Malformed>>> {
         let (shared, limit) = (&self.link, self.settings.head_limit);
         let mut awaited = None;
         std::future::poll_fn(|cx| {
             let mut link = shared.lock();
             let written = post::poll(shared, &mut link, cx)?.is_ready();
             if written && let Poll::Ready(head) = poll_head(shared, &mut link, cx, limit) {
-                return Poll::Ready(head);
+                // Whoever answers may read the body at once.
+                drop(link);
+                return Poll::Ready(head.map(|head| head.map(|head| head.map(&mut begin))));
             }
             let awaits = match (written, link.outbox.is_posted()) {
                 (true, _) if !link.buffer.is_empty() => Awaited::Rest,

@@ -111,3 +111,39 @@ fn who_speaks_another_protocol_hears_so_at_once() {
         assert!(Lines::new().find(begun).is_ok(), "{begun:?}");
     }
 }
+
+#[test]
+fn usual_names_mean_what_they_mean_elsewhere() {
+    let usual = [
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "authorization",
+        "cache-control",
+        "connection",
+        "content-length",
+        "content-type",
+        "cookie",
+        "date",
+        "etag",
+        "expect",
+        "host",
+        "server",
+        "transfer-encoding",
+        "user-agent",
+        "vary",
+    ];
+    let written = |word: &str| {
+        let (first, rest) = word.split_at(1);
+        first.to_uppercase() + rest
+    };
+    for known in usual {
+        let train: Vec<String> = known.split('-').map(written).collect();
+        for text in [known.to_owned(), train.join("-"), known.to_uppercase()] {
+            let elsewhere = HeaderName::from_bytes(text.as_bytes()).expect("a name");
+            let tells = Tells::by(&elsewhere);
+            assert_eq!(name(text.as_bytes()), Some((elsewhere, tells)), "{text}");
+        }
+    }
+    assert_eq!(name(b"ETag"), Some((ETAG, Tells::Nothing)));
+}
