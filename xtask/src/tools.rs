@@ -100,7 +100,6 @@ impl Bolt {
             "--split-functions",
             "--split-all-cold",
             "--split-eh",
-            "--icf=safe",
             "--use-gnu-stack",
         ]))
     }

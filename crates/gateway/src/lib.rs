@@ -65,7 +65,7 @@ use platform::http::refused::Watch;
 use platform::http::{HttpContext, RouteInfo};
 use platform::tasks::Shutdown;
 use tower::util::Either;
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, Service};
 use tower_http::cors::{AllowOrigin, Any, Cors, CorsLayer};
 use wire::Body;
 
@@ -106,12 +106,14 @@ pub struct Services {
     pub routes: Vec<RouteInfo>,
 }
 
-/// The gateway, put together. Cheap to clone.
+/// The gateway, put together. Cheap to clone, for each connection.
 #[derive(Clone)]
-pub struct Gateway(Arc<Inner>);
+pub struct Gateway {
+    stack: Either<Cors<Entry<Dispatch>>, Entry<Dispatch>>,
+    inner: Arc<Inner>,
+}
 
 struct Inner {
-    stack: Either<Cors<Entry<Dispatch>>, Entry<Dispatch>>,
     live: Live,
     cache: HttpCache,
     /// What other instances purge, if they share a second level.
@@ -127,7 +129,7 @@ struct Inner {
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gateway")
-            .field("live", &self.0.live)
+            .field("live", &self.inner.live)
             .finish_non_exhaustive()
     }
 }
@@ -186,8 +188,7 @@ impl Gateway {
         } else {
             Either::Left(cors(config).layer(entry))
         };
-        Ok(Self(Arc::new(Inner {
-            stack,
+        let inner = Arc::new(Inner {
             live,
             cache,
             purged,
@@ -195,12 +196,13 @@ impl Gateway {
             callers,
             revoked,
             refused,
-        })))
+        });
+        Ok(Self { stack, inner })
     }
 
     /// Who is to hear of heads that cannot be read on the listener of the gateway, if anybody is.
     pub fn watch(&self) -> Option<Arc<dyn Watch>> {
-        self.0.refused.clone()
+        self.inner.refused.clone()
     }
 
     /// From now on `what` of the issuer or introspection `source` does not count on routes of the
@@ -212,10 +214,10 @@ impl Gateway {
         what: Revocation<'_>,
         until: Timestamp,
     ) -> Result<(), RevokeError> {
-        match &self.0.revoked {
+        match &self.inner.revoked {
             Some(shared) => shared.revoke(source, what, until).await,
             None => {
-                let own = &self.0.callers.revocations;
+                let own = &self.inner.callers.revocations;
                 own.revoke(source, what, until)?;
                 Ok(())
             }
@@ -225,19 +227,19 @@ impl Gateway {
     /// Whether it knows all that it has to know before it is asked: what other instances have
     /// revoked.
     pub fn is_ready(&self) -> bool {
-        let shared = self.0.revoked.as_ref();
+        let shared = self.inner.revoked.as_ref();
         shared.is_none_or(SharedRevocations::read)
     }
 
     /// Reads the table of routes again. Requests that are under way end as they began; if anything
     /// is wrong, everything stays as it is.
     pub fn reload(&self) -> Result<(), TableErrors> {
-        self.0.live.reload()
+        self.inner.live.reload()
     }
 
     /// How the servers of each upstream are, as JSON.
     pub fn upstreams(&self) -> serde_json::Value {
-        let present = self.0.live.present();
+        let present = self.inner.live.present();
         let states = present.upstreams().map(|upstream| {
             let servers = serde_json::to_value(upstream.states()).unwrap_or_default();
             (upstream.name.to_string(), servers)
@@ -247,26 +249,26 @@ impl Gateway {
 
     /// Takes answers out of the cache, also of the instances that share a second level.
     pub fn purge(&self) -> CachePurge {
-        self.0.cache.purge().everywhere()
+        self.inner.cache.purge().everywhere()
     }
 
     /// Watches the table, looks after the upstreams, and hears what other instances announce, until
     /// `shutdown` begins.
     pub async fn keep(self, shutdown: Shutdown) {
-        let upkeep = self.0.live.clone().keep(shutdown.clone());
+        let upkeep = self.inner.live.clone().keep(shutdown.clone());
         let revocations = async {
-            if let Some(revoked) = &self.0.revoked {
+            if let Some(revoked) = &self.inner.revoked {
                 revoked.follow(&shutdown).await;
             }
         };
         let purges = async {
-            if let Some(purged) = &self.0.purged {
+            if let Some(purged) = &self.inner.purged {
                 purged.follow(&shutdown).await;
             }
         };
         tokio::join!(upkeep, revocations, purges);
-        self.0.background.begin();
-        self.0.cache.ended(PARTING).await;
+        self.inner.background.begin();
+        self.inner.cache.ended(PARTING).await;
     }
 }
 
@@ -281,9 +283,9 @@ impl Service<Request<Body>> for Gateway {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        match &self.0.stack {
-            Either::Left(cors) => Box::pin(cors.clone().oneshot(request)),
-            Either::Right(entry) => entry.clone().call(request),
+        match &mut self.stack {
+            Either::Left(cors) => Box::pin(cors.call(request)),
+            Either::Right(entry) => entry.call(request),
         }
     }
 }

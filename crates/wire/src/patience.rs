@@ -1,7 +1,7 @@
 //! A deadline that moves with each request.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, RawWakerVTable, Waker, ready};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
@@ -23,7 +23,18 @@ pub(crate) struct Patience {
 pub(crate) struct Timer {
     sleep: Pin<Box<Sleep>>,
     /// Whom it wakes; nobody before it is polled.
-    wakes: Option<Waker>,
+    wakes: Option<Woken>,
+}
+
+/// A task, by where it is. The timer that will wake it keeps it there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Woken(usize, usize);
+
+impl Woken {
+    fn by(waker: &Waker) -> Self {
+        let vtable: *const RawWakerVTable = waker.vtable();
+        Self(waker.data().addr(), vtable.addr())
+    }
 }
 
 impl Patience {
@@ -93,12 +104,12 @@ impl Timer {
 
     /// Whether it has fired. It is asked when it may have; whoever is woken by it comes after its time.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let waits = |waker: &Waker| waker.will_wake(cx.waker());
-        if self.wakes.as_ref().is_some_and(waits) && turn::now() < self.sleep.deadline() {
+        let task = Woken::by(cx.waker());
+        if self.wakes == Some(task) && turn::now() < self.sleep.deadline() {
             return Poll::Pending;
         }
         let polled = self.sleep.as_mut().poll(cx);
-        self.wakes = polled.is_pending().then(|| cx.waker().clone());
+        self.wakes = polled.is_pending().then_some(task);
         polled
     }
 }

@@ -1,7 +1,7 @@
 //! The route table of a service: each route with its handler, its documentation and its access.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use axum::Router;
@@ -268,6 +268,8 @@ pub struct RouteMetrics {
     duration: Histogram,
     in_flight: Gauge,
     statements: Counter,
+    /// The status that was answered first, which is mostly that of all.
+    usual: OnceLock<(u16, Counter)>,
     answers: RwLock<Vec<(u16, Counter)>>,
     metrics: Metrics,
 }
@@ -307,6 +309,7 @@ impl RouteMetrics {
             duration: metrics.http_duration.get_or_create(&labels).clone(),
             in_flight: metrics.http_in_flight.get_or_create(&role).clone(),
             statements: metrics.http_statements.get_or_create(&labels).clone(),
+            usual: OnceLock::new(),
             answers: RwLock::default(),
             metrics: metrics.clone(),
             labels,
@@ -328,15 +331,18 @@ impl RouteMetrics {
         if statements > 0 {
             self.statements.inc_by(u64::from(statements));
         }
-        if let Some((_, counter)) = self
-            .answers
-            .read()
-            .iter()
-            .find(|(known, _)| *known == status)
+        if let Some((usual, counter)) = self.usual.get()
+            && *usual == status
         {
             counter.inc();
             return;
         }
+        let answers = self.answers.read();
+        if let Some((_, counter)) = answers.iter().find(|(known, _)| *known == status) {
+            counter.inc();
+            return;
+        }
+        drop(answers);
         let RouteLabels {
             role,
             route,
@@ -350,6 +356,8 @@ impl RouteMetrics {
         };
         let counter = self.metrics.http_answers.get_or_create(&labels).clone();
         counter.inc();
-        self.answers.write().push((status, counter));
+        if self.usual.set((status, counter.clone())).is_err() {
+            self.answers.write().push((status, counter));
+        }
     }
 }
