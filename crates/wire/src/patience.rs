@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, RawWakerVTable, Waker, ready};
 use std::time::Duration;
 
+use tokio::task::coop;
 use tokio::time::{Instant, Sleep};
 
 use crate::turn;
@@ -108,8 +109,10 @@ impl Timer {
         if self.wakes == Some(task) && turn::now() < self.sleep.deadline() {
             return Poll::Pending;
         }
+        // Who has done much in this poll is put off, before the timer knows whom to wake.
+        let heard = coop::has_budget_remaining();
         let polled = self.sleep.as_mut().poll(cx);
-        self.wakes = polled.is_pending().then_some(task);
+        self.wakes = (heard && polled.is_pending()).then_some(task);
         polled
     }
 }
@@ -137,5 +140,22 @@ mod tests {
             }
             assert_eq!(over(&mut patience).await.as_secs(), seconds);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_was_put_off_is_woken_all_the_same() {
+        let mut patience = Patience::new();
+        patience.within(Duration::from_secs(10));
+        std::future::poll_fn(|cx| {
+            while let Poll::Ready(step) = coop::poll_proceed(cx) {
+                step.made_progress();
+            }
+            assert!(patience.poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        tokio::task::yield_now().await;
+        let waits = tokio::time::timeout(Duration::from_secs(20), over(&mut patience)).await;
+        assert_eq!(waits.map(|waits| waits.as_secs()), Ok(10));
     }
 }
