@@ -1,8 +1,6 @@
 //! `cargo xtask release`: the program as it is shipped. It is built twice: first with counters of what
-//! runs how often, which are read after it has sold goods and led requests on, and then optimised by what
-//! they say. The result counts once more, and BOLT (Panchenko et al., "BOLT: A Practical Binary Optimizer
-//! for Data Centers and Beyond", 2019) puts what runs one after the other side by side: the compiler
-//! knows how often a function runs, and not where the linker will have put it.
+//! runs how often, which are read after it has sold goods and led requests on, and then laid out by
+//! what they say.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +11,7 @@ use ring::digest;
 
 use crate::bench;
 use crate::process::{remove_folder, run as run_command};
-use crate::tools::{Bolt, build_with, llvm_tool};
+use crate::tools::{build_with, llvm_profdata};
 
 /// Builds of their own, and what was counted.
 const FOLDER: &str = "target/pgo";
@@ -23,8 +21,8 @@ const PROGRAM: &str = "target/released/rialto";
 /// Build the program as it is shipped, optimised by what it does under load
 ///
 /// A plain `cargo build --release` has no profile and is slower under load; this takes twice as long,
-/// and five minutes of load on loopback between. Takes wrk and nginx, for the load, llvm-profdata, and
-/// BOLT, and installs them, or says how. What was counted is used again until the code changes.
+/// and two minutes of load on loopback between. Takes wrk and nginx, for the load, and llvm-profdata,
+/// and installs them, or says how. What was counted is used again until the code changes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -43,68 +41,39 @@ pub(crate) fn run(Options {}: &Options) -> Result<()> {
 pub(crate) fn build() -> Result<PathBuf> {
     let folder = std::path::absolute(FOLDER)?;
     let counts = folder.join("counts");
-    let (profdata, strip, bolt) = (
-        llvm_tool("llvm-profdata")?,
-        llvm_tool("llvm-strip")?,
-        Bolt::found()?,
-    );
+    let profdata = llvm_profdata()?;
     let counting = compile(
         "counting",
         &format!("-Cprofile-generate={}", counts.display()),
     )?;
-    let profile = counted(&counting, &folder, "profdata", |profile| {
+    // Cargo looks at the flags, not at what is in the file that they name.
+    let code = digest::digest(&digest::SHA256, &fs::read(&counting)?);
+    let name: String = code.as_ref()[..8]
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    let profile = folder.join(format!("{name}.profdata"));
+    if !profile.exists() {
         remove_folder(&counts)?;
         bench::train(&counting)?;
         ensure!(counts.exists(), "the program has counted nothing");
-        let mut merge = Command::new(&profdata);
-        merge.args(["merge", "--output"]).arg(profile).arg(&counts);
-        run_command(&mut merge)
-    })?;
-    // BOLT moves code, and has to find all that points to it.
-    let by_profile = format!(
-        "-Cprofile-use={} -Clink-arg=-Wl,--emit-relocs",
-        profile.display()
-    );
-    let optimised = compile("shipped", &by_profile)?;
-    let layout = counted(&optimised, &folder, "fdata", |layout| {
-        let counting = folder.join("counting-blocks");
-        remove_folder(&counts)?;
-        fs::create_dir_all(&counts)?;
-        bolt.let_count(&optimised, &counting, &counts)?;
-        bench::train(&counting)?;
-        bolt.merge(&counts, layout)
-    })?;
+        let mut merge = Command::new(profdata);
+        merge.args(["merge", "--output"]).arg(&profile).arg(&counts);
+        run_command(&mut merge)?;
+    }
+    let built = compile("shipped", &format!("-Cprofile-use={}", profile.display()))?;
     let program = Path::new(PROGRAM);
     fs::create_dir_all(program.parent().unwrap_or(program))?;
     // In place of the one before, which may be running.
     let fresh = program.with_extension("new");
-    bolt.lay_out(&optimised, &layout, &fresh)?;
-    run_command(Command::new(strip).arg("--strip-all").arg(&fresh))?;
-    fs::rename(&fresh, program)?;
+    fs::copy(built, &fresh)?;
+    fs::rename(fresh, program)?;
     Ok(program.to_owned())
 }
 
-/// What `count` has counted of `program`, in a file that is named by what the program is: Cargo looks at
-/// flags, not at what is in the files that they name.
-fn counted(
-    program: &Path,
-    folder: &Path,
-    kind: &str,
-    count: impl FnOnce(&Path) -> Result<()>,
-) -> Result<PathBuf> {
-    let code = digest::digest(&digest::SHA256, &fs::read(program)?);
-    let hex = code.as_ref()[..8].iter().map(|b| format!("{b:02x}"));
-    let path = folder.join(hex.collect::<String>()).with_extension(kind);
-    if !path.exists() {
-        count(&path)?;
-    }
-    Ok(path)
-}
-
-/// A release build in a folder of its own; its path. It keeps its symbols, which BOLT goes by.
+/// A release build in a folder of its own; its path.
 fn compile(folder: &str, flags: &str) -> Result<PathBuf> {
-    let line =
-        "cargo build --release --locked --package rialto --config profile.release.strip=false";
+    let line = "cargo build --release --locked --package rialto";
     let programs = build_with(flags, &Path::new(FOLDER).join(folder), line)?;
     Ok(programs.join("rialto"))
 }

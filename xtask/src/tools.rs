@@ -4,12 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
-use crate::process::{command, found, install_package, output, run};
+use crate::process::{command, install_package, output, run};
 
 const FOLDER: &str = "target/tools";
-const BOLT: &str = "llvm-bolt-19";
 
 /// A cargo command from crates.io, such as `cargo-deny`; its path.
 pub(crate) fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
@@ -41,68 +40,17 @@ pub(crate) fn build_with(flags: &str, folder: &Path, line: &str) -> Result<PathB
     Ok(folder.join(host).join("release"))
 }
 
-/// A tool of the compiler's own LLVM, which reads what it has written.
-pub(crate) fn llvm_tool(name: &str) -> Result<PathBuf> {
+/// The tool that reads what a program has counted: that of the compiler, as the format changes with it.
+pub(crate) fn llvm_profdata() -> Result<PathBuf> {
     let root = output(&mut command("rustc --print sysroot"))?;
     let folder = Path::new(root.trim()).join("lib/rustlib").join(host()?);
-    let program = folder.join("bin").join(name);
+    let program = folder.join("bin/llvm-profdata");
     if !program.exists() {
         let add = "rustup component add llvm-tools";
-        println!("{name} is missing: {add}");
+        println!("llvm-profdata is missing: {add}");
         run(&mut command(add)).with_context(|| format!("install it: {add}"))?;
     }
     Ok(program)
-}
-
-/// LLVM's optimiser of programs that are linked already.
-pub(crate) struct Bolt;
-
-impl Bolt {
-    /// Debian's, installed if it is missing.
-    pub(crate) fn found() -> Result<Self> {
-        if !found(BOLT) {
-            install_package("bolt-19", "BOLT")?;
-        }
-        Ok(Self)
-    }
-
-    /// Makes a program of `program` that counts its blocks, into a file of `folder` for each process.
-    pub(crate) fn let_count(&self, program: &Path, counting: &Path, folder: &Path) -> Result<()> {
-        let file = folder.join("blocks").display().to_string();
-        let mut bolt = Command::new(BOLT);
-        bolt.arg(program).arg("-o").arg(counting);
-        bolt.args(["-instrument", "--instrumentation-file-append-pid"]);
-        run(bolt.arg(format!("--instrumentation-file={file}")))
-    }
-
-    /// Puts what was counted in `folder` into one file.
-    pub(crate) fn merge(&self, folder: &Path, into: &Path) -> Result<()> {
-        let files = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
-        let files: Vec<PathBuf> = files.collect::<Result<_>>()?;
-        ensure!(!files.is_empty(), "the program has counted nothing");
-        run(Command::new("merge-fdata-19")
-            .args(files)
-            .arg("-o")
-            .arg(into))
-    }
-
-    /// Lays `program` out by what was counted.
-    pub(crate) fn lay_out(&self, program: &Path, counts: &Path, into: &Path) -> Result<()> {
-        let mut bolt = Command::new(BOLT);
-        bolt.arg(program)
-            .arg("-o")
-            .arg(into)
-            .arg("--data")
-            .arg(counts);
-        run(bolt.args([
-            "--reorder-blocks=ext-tsp",
-            "--reorder-functions=cdsort",
-            "--split-functions",
-            "--split-all-cold",
-            "--split-eh",
-            "--use-gnu-stack",
-        ]))
-    }
 }
 
 /// Which machine this compiler builds for.
