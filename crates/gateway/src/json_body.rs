@@ -67,8 +67,9 @@ pub(crate) async fn look(
     if known.is_some_and(|length| length > longest) {
         return Ok(Looked::Unfit(Unfit::TooLong, body));
     }
-    let context = RequestContext::current();
-    let patience = context.map_or(patience, |context| context.remaining(patience));
+    let patience = RequestContext::with_current(|context| {
+        context.map_or(patience, |context| context.remaining(patience))
+    });
     let read = tokio::time::timeout(patience, read(body, limit)).await;
     read.map_err(|_| Unread::Late)?
         .map_err(|_| Unread::BrokeOff)

@@ -63,7 +63,8 @@ impl RequestContext {
 
     /// The context of the work that runs now, if it runs for somebody.
     pub fn current() -> Option<Arc<Self>> {
-        CURRENT.with_borrow(Clone::clone)
+        let current = CURRENT.try_with(|current| current.borrow().clone());
+        current.ok().flatten()
     }
 
     /// What `look` makes of the context of the work that runs now.

@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
+use tokio::task::coop;
 use tokio::time::Instant;
 
 use crate::patience::{Patience, Timer};
@@ -32,19 +33,24 @@ impl Deadline {
     /// Whether it has come; wakes the task when it does.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.0.is_timed()
-            && turn::is_one()
+            && turn::thread().is_some()
             && let Some(timer) = KEPT_TIMERS.with_borrow_mut(Vec::pop)
         {
             self.0.be_timed_by(timer);
         }
-        self.0.poll(cx)
+        if coop::has_budget_remaining() {
+            return self.0.poll(cx);
+        }
+        // Whoever always has something to do is put off at last, and would never hear of its deadline.
+        let late = poll_fn(|cx| self.0.poll(cx));
+        pin!(coop::unconstrained(late)).poll(cx)
     }
 }
 
 impl Drop for Deadline {
     fn drop(&mut self) {
         // Others have no thread, and no runtime, of their own: a timer is of one only.
-        if !turn::is_one() {
+        if turn::thread().is_none() {
             return;
         }
         let Some(timer) = self.0.timer() else {
@@ -74,7 +80,6 @@ pub async fn before<T>(ends: Instant, mut work: Pin<&mut impl Future<Output = T>
 #[cfg(test)]
 mod tests {
     use std::future::{pending, ready};
-    use std::pin::pin;
     use std::time::Duration;
 
     use super::*;
@@ -102,6 +107,32 @@ mod tests {
         .await;
         for limit in limits {
             assert_eq!(waits(limit).await, limit);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_always_something_to_do_has_to_end_as_well() {
+        let begun = Instant::now();
+        let mut busy = pin!(poll_fn(|cx| {
+            while let Poll::Ready(step) = coop::poll_proceed(cx) {
+                step.made_progress();
+            }
+            Poll::<()>::Pending
+        }));
+        let limit = Duration::from_secs(1);
+        let step = async {
+            loop {
+                tokio::task::yield_now().await;
+                tokio::time::advance(limit / 10).await;
+                if begun.elapsed() > 3 * limit {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            done = before(begun + limit, busy.as_mut()) => assert_eq!(done, None),
+            () = step => panic!("it goes on and on"),
         }
     }
 

@@ -25,6 +25,8 @@ pub(crate) struct Timer {
     sleep: Pin<Box<Sleep>>,
     /// Whom it wakes; nobody before it is polled.
     wakes: Option<Woken>,
+    /// The thread that it fires on, where that is known.
+    thread: Option<usize>,
 }
 
 /// A task, by where it is. The timer that will wake it keeps it there.
@@ -86,6 +88,7 @@ impl Patience {
         let timer = self.timer.get_or_insert_with(|| Timer {
             sleep: Box::pin(tokio::time::sleep_until(ends)),
             wakes: None,
+            thread: turn::thread(),
         });
         loop {
             ready!(timer.poll(cx));
@@ -103,10 +106,19 @@ impl Timer {
         self.wakes = None;
     }
 
+    /// The time. What fires elsewhere may have fired since the last look.
+    fn now(&self) -> Instant {
+        if self.thread.is_some() && self.thread == turn::thread() {
+            turn::now()
+        } else {
+            Instant::now()
+        }
+    }
+
     /// Whether it has fired. It is asked when it may have; whoever is woken by it comes after its time.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let task = Woken::by(cx.waker());
-        if self.wakes == Some(task) && turn::now() < self.sleep.deadline() {
+        if self.wakes == Some(task) && self.now() < self.sleep.deadline() {
             return Poll::Pending;
         }
         // Who has done much in this poll is put off, before the timer knows whom to wake.

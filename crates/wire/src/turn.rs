@@ -4,10 +4,11 @@
 //! all of it took. Each look at the clock costs as much as a few hundred instructions, and what a task
 //! does between two waits takes less than anybody measures. So a [worker](crate::workers) looks once for
 //! each turn of a connection, when the first one asks, as nginx and HAProxy look once for each round of
-//! their loops. Who measures what may take long [looks](look) again.
+//! their loops. Who measures what may take long, or has done it, [looks](look) again.
 
 use std::cell::Cell;
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::time::Instant;
 
@@ -15,6 +16,11 @@ use crate::workers::Serving;
 
 thread_local! {
     static TURN: Cell<Turn> = const { Cell::new(Turn::None) };
+    /// A number that no other thread has.
+    static THREAD: usize = {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    };
 }
 
 /// What is known of the time.
@@ -45,9 +51,9 @@ pub fn look() -> Instant {
     time
 }
 
-/// Whether this runs in a turn: on a thread, and a runtime, that stay the same.
-pub(crate) fn is_one() -> bool {
-    !matches!(TURN.get(), Turn::None)
+/// The thread whose turn this runs in, which has a runtime of its own; `None` if this is no turn.
+pub(crate) fn thread() -> Option<usize> {
+    (!matches!(TURN.get(), Turn::None)).then(|| THREAD.with(|thread| *thread))
 }
 
 /// The serving of a connection, in turns: each ends when it waits.

@@ -110,9 +110,10 @@ impl Peer {
 
     /// Calls a contract method and returns its JSON, or the problem that it answered with.
     pub(crate) async fn call(&self, path: &str, request: Bytes) -> Result<Vec<u8>, Problem> {
-        let context = RequestContext::current();
         let limit = self.settings.deadline;
-        let limit = context.map_or(limit, |context| context.remaining(limit));
+        let limit = RequestContext::with_current(|context| {
+            context.map_or(limit, |context| context.remaining(limit))
+        });
         self.earn();
         let calling = async {
             match self.attempt(path, request.clone()).await {
