@@ -131,6 +131,10 @@ impl Timer {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::Wake;
+
     use super::*;
 
     async fn over(patience: &mut Patience) -> Duration {
@@ -169,5 +173,39 @@ mod tests {
         tokio::task::yield_now().await;
         let waits = tokio::time::timeout(Duration::from_secs(20), over(&mut patience)).await;
         assert_eq!(waits.map(|waits| waits.as_secs()), Ok(10));
+    }
+
+    struct Heard(AtomicBool);
+
+    impl Wake for Heard {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+
+    #[test]
+    fn what_fires_on_another_thread_has_fired_in_this_turn() {
+        let elsewhere = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_time()
+            .build()
+            .expect("a runtime");
+        let _entered = elsewhere.enter();
+        let heard = Arc::new(Heard(AtomicBool::new(false)));
+        let waker = Waker::from(heard.clone());
+        let mut cx = Context::from_waker(&waker);
+        let mut patience = Patience::new();
+        patience.within(Duration::from_millis(50));
+        if patience.poll(&mut cx).is_ready() {
+            return; // This thread was held up for so long.
+        }
+        let turn = turn::turns(Box::pin(std::future::poll_fn(move |cx| {
+            turn::now();
+            while !heard.0.load(Ordering::Acquire) {
+                std::hint::spin_loop();
+            }
+            patience.poll(cx)
+        })));
+        assert!(std::pin::pin!(turn).poll(&mut cx).is_ready());
     }
 }
