@@ -109,7 +109,8 @@ pub struct Services {
 /// The gateway, put together. Cheap to clone, for each connection.
 #[derive(Clone)]
 pub struct Gateway {
-    stack: Either<Cors<Entry<Dispatch>>, Entry<Dispatch>>,
+    /// CORS, which is large, in a place of its own: the future of a connection has several for this.
+    stack: Either<Box<Cors<Entry<Dispatch>>>, Entry<Dispatch>>,
     inner: Arc<Inner>,
 }
 
@@ -186,7 +187,7 @@ impl Gateway {
         let stack = if config.cors_origins.is_empty() {
             Either::Right(entry)
         } else {
-            Either::Left(cors(config).layer(entry))
+            Either::Left(Box::new(cors(config).layer(entry)))
         };
         let inner = Arc::new(Inner {
             live,
