@@ -4,6 +4,7 @@ mod access_log;
 mod bounds;
 mod bridge;
 mod compose;
+mod cors;
 mod crowded;
 mod hedge;
 mod identity;

@@ -1,0 +1,57 @@
+//! Pages of other origins, which a browser lets ask only where the gateway says that they may.
+
+use http::Method;
+use testkit::Backend;
+
+use crate::bridge::Bridge;
+
+const ALLOWED: &str = "access-control-allow-origin";
+
+#[tokio::test]
+async fn only_pages_of_these_origins_may_ask() {
+    let backend = Backend::start("catalogue").await;
+    let url = backend.url();
+    let table = format!(
+        r#"
+        [gateway.upstream.catalogue]
+        servers = ["{url}"]
+
+        [[gateway.route]]
+        name = "catalogue"
+        path = "/catalogue/{{*rest}}"
+        upstream = "catalogue"
+        "#
+    );
+    let origins = (
+        "gateway.cors_origins",
+        String::from(r#"["https://shop.example"]"#),
+    );
+    let bridge = Bridge::open_with(&table, &[], &[origins]).await;
+    let client = bridge.client();
+    // Again and again on one connection; the upstream and the shop hear nothing of CORS.
+    for path in ["/catalogue/a", "/v1/products", "/catalogue/a"] {
+        let before = client
+            .request(Method::OPTIONS, path)
+            .header("origin", "https://shop.example")
+            .header("access-control-request-method", "GET")
+            .await;
+        assert_eq!(before.status, 200);
+        assert_eq!(
+            before.header(ALLOWED),
+            Some("https://shop.example"),
+            "{path}"
+        );
+        assert_eq!(before.header("access-control-max-age"), Some("3600"));
+        let asked = |origin| client.get(path).header("origin", origin);
+        let answer = asked("https://shop.example").await;
+        assert_eq!(
+            answer.header(ALLOWED),
+            Some("https://shop.example"),
+            "{path}"
+        );
+        answer.expect(200);
+        let answer = asked("https://elsewhere.example").await;
+        assert_eq!(answer.header(ALLOWED), None, "{path}");
+        answer.expect(200);
+    }
+}
