@@ -160,7 +160,8 @@ impl Forward {
 
     /// How a request may be sent on that was made in this context.
     fn sending(&self, context: Option<&RequestContext>) -> Sending {
-        let begun = turn::now();
+        // What was done before, a signature verified or a body changed, is nothing that the upstream takes.
+        let begun = turn::look();
         let deadline = begun + self.deadline;
         let caller = context.and_then(|context| context.deadline);
         Sending {

@@ -23,8 +23,8 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
 use platform::http::{is_refusal, refuse};
+use wire::Body;
 use wire::server::Answers;
-use wire::{Body, turn};
 
 use self::body::describe;
 use self::change::{Before, Change};
@@ -107,8 +107,6 @@ impl Filter for TransformFilter {
             Ok(request) => request,
             Err(problem) => return refuse(problem),
         };
-        // That may have taken long, and is nothing that the upstream has taken.
-        turn::look();
         let response = answer(inner, request).await;
         if is_refusal(&response) {
             return response;

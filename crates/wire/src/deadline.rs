@@ -53,7 +53,7 @@ impl Drop for Deadline {
         if turn::thread().is_none() {
             return;
         }
-        let Some(timer) = self.0.timer() else {
+        let Some(timer) = self.0.take_timer() else {
             return;
         };
         // What is dropped is dropped when nothing is borrowed: whoever it would wake may end with it.

@@ -26,6 +26,7 @@ mod stream;
 pub mod tls;
 mod tunnel;
 pub mod turn;
+mod woken;
 pub mod workers;
 
 pub use self::body::{Body, BoxError};

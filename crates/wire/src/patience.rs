@@ -1,13 +1,14 @@
 //! A deadline that moves with each request.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, RawWakerVTable, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::task::coop;
 use tokio::time::{Instant, Sleep};
 
 use crate::turn;
+use crate::woken::Woken;
 
 /// How long a connection waits for what its peer is to do next.
 ///
@@ -27,17 +28,6 @@ pub(crate) struct Timer {
     wakes: Option<Woken>,
     /// The thread that it fires on, where that is known.
     thread: Option<usize>,
-}
-
-/// A task, by where it is. The timer that will wake it keeps it there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Woken(usize, usize);
-
-impl Woken {
-    fn by(waker: &Waker) -> Self {
-        let vtable: *const RawWakerVTable = waker.vtable();
-        Self(waker.data().addr(), vtable.addr())
-    }
 }
 
 impl Patience {
@@ -62,8 +52,8 @@ impl Patience {
         self.until(self.ends);
     }
 
-    /// Its timer, if it has one.
-    pub(crate) fn timer(&mut self) -> Option<Timer> {
+    /// Takes its timer away, if it has one.
+    pub(crate) fn take_timer(&mut self) -> Option<Timer> {
         self.timer.take()
     }
 
@@ -133,7 +123,7 @@ impl Timer {
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::task::Wake;
+    use std::task::{Wake, Waker};
 
     use super::*;
 

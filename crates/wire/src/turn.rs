@@ -4,7 +4,7 @@
 //! all of it took. Each look at the clock costs as much as a few hundred instructions, and what a task
 //! does between two waits takes less than anybody measures. So a [worker](crate::workers) looks once for
 //! each turn of a connection, when the first one asks, as nginx and HAProxy look once for each round of
-//! their loops. Who measures what may take long, or has done it, [looks](look) again.
+//! their loops. Who measures [looks](look) again where something may have taken long.
 
 use std::cell::Cell;
 use std::future::poll_fn;

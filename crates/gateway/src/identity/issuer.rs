@@ -6,7 +6,6 @@ use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 use kernel::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use wire::turn;
 
 use super::jwks::{Key, Keyring};
 use super::refusal::Refused;
@@ -101,8 +100,6 @@ impl Issuer {
         }
         let Key { key, generation } = self.key(&header).await?;
         let claims = self.claims(token, &key, header.alg)?;
-        // A signature takes longer than all else that is done for most requests.
-        turn::look();
         let now = self.shared.sources.now();
         let until = self.period(&claims, now)?;
         let subject = claims

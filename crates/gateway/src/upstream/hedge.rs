@@ -9,9 +9,8 @@ use futures_util::future::{Either, select};
 use http::header::UPGRADE;
 use http::request::Parts;
 use http::{Method, Response};
-use tokio::time::Instant;
-use wire::Body;
 use wire::client::{Added, ExchangeError};
+use wire::{Body, turn};
 
 use super::balance::Admission;
 use super::send::{Sending, is_gateway_failure};
@@ -44,7 +43,7 @@ impl Upstream {
             return (result, None);
         }
         let sending = Sending {
-            begun: Instant::now(),
+            begun: turn::now(),
             ..sending
         };
         let second = self.choose(members, &[first.index], sending.begun);

@@ -10,8 +10,8 @@ use http_body::Body as _;
 use kernel::problem::codes;
 use kernel::{FieldError, Kind, Problem};
 use platform::http::refuse;
+use wire::Body;
 use wire::server::Answers;
-use wire::{Body, turn};
 
 use super::check::{Checker, Place, Violation};
 use super::document::{Asked, Operation};
@@ -203,11 +203,7 @@ fn invalid(found: Vec<Violation>) -> Problem {
 impl Filter for ValidateFilter {
     async fn pass<S: Answers>(self, inner: S, request: Request<Body>) -> Response<Body> {
         match self.admit(request).await {
-            Ok(request) => {
-                // That may have taken long, and is nothing that the upstream has taken.
-                turn::look();
-                answer(inner, request).await
-            }
+            Ok(request) => answer(inner, request).await,
             Err(refused) => refused,
         }
     }

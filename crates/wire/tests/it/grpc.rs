@@ -21,22 +21,7 @@ use wire::front::Front;
 use wire::server::Settings;
 use wire::{Body, BoxError, Stream};
 
-use crate::stage::Stage;
-
-/// A body that is fed while it is sent.
-struct Fed(mpsc::UnboundedReceiver<Frame<Bytes>>);
-
-impl http_body::Body for Fed {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(cx).map(|frame| frame.map(Ok))
-    }
-}
+use crate::stage::{Fed, Stage};
 
 /// Gives back what comes, when it comes, and a status at the end.
 struct Echo(Option<Body>);

@@ -1,9 +1,7 @@
 //! What clients get who keep to the protocol.
 
 use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,7 +15,7 @@ use wire::Body;
 use wire::front::Front;
 use wire::server::Settings;
 
-use crate::stage::Stage;
+use crate::stage::{Fed, Stage};
 
 const GET: &str = "GET /a?b HTTP/1.1\r\nhost: x\r\n\r\n";
 
@@ -200,12 +198,12 @@ async fn running_requests_are_the_last_ones_when_the_server_drains() {
 
 #[tokio::test]
 async fn an_answer_that_takes_longer_than_the_server_is_the_last_one() {
-    let (parts, coming) = mpsc::channel(1);
-    let coming = Arc::new(Mutex::new(Some(coming)));
+    let (feed, fed) = mpsc::unbounded_channel();
+    let fed = Arc::new(Mutex::new(Some(fed)));
     let slowly = move |request: Request<Body>| {
         let slow = request.uri().path() == "/slow";
-        let body = match coming.lock().take_if(|_| slow) {
-            Some(coming) => Body::new(Coming(coming)),
+        let body = match fed.lock().take_if(|_| slow) {
+            Some(fed) => Body::new(Fed(fed)),
             None => Body::empty(),
         };
         std::future::ready(Ok::<_, Infallible>(Response::new(body)))
@@ -216,28 +214,13 @@ async fn an_answer_that_takes_longer_than_the_server_is_the_last_one() {
     client.say(GET).await;
     client.hears("\r\n\r\n").await;
     client.say("GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    parts.send("first").await.expect("is taken");
+    let part = |text| Frame::data(Bytes::from_static(text));
+    feed.send(part(b"first")).expect("is taken");
     client.hears("5\r\nfirst\r\n").await;
     stage.drain.cancel();
-    parts.send("last").await.expect("is taken");
-    drop(parts);
+    feed.send(part(b"last")).expect("is taken");
+    drop(feed);
     assert_eq!(client.rest().await, "4\r\nlast\r\n0\r\n\r\n");
-}
-
-/// A body whose parts come when they are sent.
-struct Coming(mpsc::Receiver<&'static str>);
-
-impl http_body::Body for Coming {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let part = self.0.poll_recv(cx);
-        part.map(|part| part.map(|text| Ok(Frame::data(Bytes::from(text)))))
-    }
 }
 
 #[tokio::test]

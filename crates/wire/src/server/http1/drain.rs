@@ -1,9 +1,11 @@
 //! The end of the listener, as a connection hears of it.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use crate::woken::Woken;
 
 /// Whether the listener ends. Every request asks twice, before its answer is written and when the next one
 /// is waited for, and hardly ever does it: so the second time costs nothing if it comes right after the
@@ -12,7 +14,7 @@ pub(super) struct Drain {
     token: CancellationToken,
     begun: Pin<Box<WaitForCancellationFutureOwned>>,
     /// Whom it wakes when it begins.
-    wakes: Option<Waker>,
+    wakes: Option<Woken>,
     /// Whether it had not begun when it was asked last, in the turn that lasts.
     fresh: bool,
 }
@@ -41,18 +43,11 @@ impl Drain {
 
     /// Wakes the task when it begins.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let fresh = std::mem::take(&mut self.fresh);
-        let waker = cx.waker();
-        let wakes = self
-            .wakes
-            .as_ref()
-            .is_some_and(|woken| woken.will_wake(waker));
-        if fresh && wakes {
+        let task = Some(Woken::by(cx.waker()));
+        if std::mem::take(&mut self.fresh) && self.wakes == task {
             return Poll::Pending;
         }
-        if !wakes {
-            self.wakes = Some(waker.clone());
-        }
+        self.wakes = task;
         self.begun.as_mut().poll(cx)
     }
 }
@@ -60,7 +55,7 @@ impl Drain {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::task::Wake;
+    use std::task::{Wake, Waker};
 
     use super::*;
 
