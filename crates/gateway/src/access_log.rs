@@ -17,13 +17,12 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use kernel::{CustomerId, StaffId};
 use platform::context::RequestContext;
 use platform::http::entry::named_id;
-use platform::http::is_refusal;
+use platform::http::{ClientAddress, is_refusal};
 use wire::{Body, turn};
 
 use self::count::{Received, Sent};
 pub(crate) use self::refused::RefusedLog;
 use crate::cache::CACHE_STATUS;
-use crate::client_address::Origin;
 use crate::identity::Identity;
 use crate::snapshot::Route;
 use crate::table::AccessLog;
@@ -115,10 +114,7 @@ impl Trail {
             request_id: named_id(request.headers()).cloned(),
             method: request.method().clone(),
             uri: request.uri().clone(),
-            client: request
-                .extensions()
-                .get()
-                .map(|origin: &Origin| origin.client),
+            client: ClientAddress::current().map(|client| client.0),
             led: Led::Nowhere,
             who: Who::Nobody,
             asked: None,

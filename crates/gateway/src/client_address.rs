@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use http::header::{FORWARDED, HOST};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use platform::http::{Origin, Scheme};
 use wire::client::Fields;
 use wire::network::Networks;
 use wire::server::Connection;
@@ -49,39 +50,6 @@ pub enum Forwarding {
     Forwarded,
 }
 
-/// The scheme that the client has used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scheme {
-    /// In the clear.
-    Http,
-    /// Encrypted.
-    Https,
-}
-
-impl Scheme {
-    /// As it is written.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
-}
-
-/// Where a request comes from, as far as it can be believed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Origin {
-    /// The client: the nearest hop that is not trusted, or the last that is known.
-    pub client: IpAddr,
-    /// The trusted hops between the client and here, the nearest one last; empty if the client is
-    /// connected itself.
-    pub via: Vec<IpAddr>,
-    /// How the client has sent it.
-    pub scheme: Scheme,
-    /// The host that the client has asked for.
-    pub host: Option<HeaderValue>,
-}
-
 /// `Forwarded` that a trusted proxy has passed on, and nobody can read: a client that leaves a quote
 /// open hides what the proxy has written behind it, and would be taken for the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -103,28 +71,21 @@ pub(crate) fn take(
     }
     if trusted.contain(origin.client) {
         match forwarding {
-            Forwarding::XForwarded => origin.follow_lists(headers, trusted),
-            Forwarding::Forwarded => origin.follow_elements(headers, trusted)?,
+            Forwarding::XForwarded => Walk(&mut origin).lists(headers, trusted),
+            Forwarding::Forwarded => Walk(&mut origin).elements(headers, trusted)?,
         }
     }
     remove(headers);
     Ok(origin)
 }
 
-impl Origin {
-    /// A client that is connected itself, in the clear.
-    pub(crate) const fn direct(client: IpAddr) -> Self {
-        Self {
-            client,
-            via: Vec::new(),
-            scheme: Scheme::Http,
-            host: None,
-        }
-    }
+/// The walk from hop to hop.
+struct Walk<'a>(&'a mut Origin);
 
+impl Walk<'_> {
     /// Walks `X-Forwarded-For`. Scheme and host are told once or, by proxies that append, once for
     /// each hop: the nearest one's are those of a hop that is trusted for sure.
-    fn follow_lists(&mut self, headers: &HeaderMap, trusted: &Networks) {
+    fn lists(&mut self, headers: &HeaderMap, trusted: &Networks) {
         for hop in from_the_right(headers, &FOR).take(HOPS) {
             if !self.step(forwarded::node(hop), trusted) {
                 break;
@@ -136,11 +97,7 @@ impl Origin {
 
     /// Walks `Forwarded`: each element has what one hop has seen, so scheme and host are those
     /// that the outermost trusted hop saw.
-    fn follow_elements(
-        &mut self,
-        headers: &HeaderMap,
-        trusted: &Networks,
-    ) -> Result<(), Unreadable> {
+    fn elements(&mut self, headers: &HeaderMap, trusted: &Networks) -> Result<(), Unreadable> {
         let lines = headers.get_all(FORWARDED).iter();
         let elements = lines.flat_map(|line| Elements::of(line.as_bytes()));
         let elements: Vec<Element> = elements.collect::<Result<_, _>>()?;
@@ -159,20 +116,20 @@ impl Origin {
         let Some(before) = named else {
             return false;
         };
-        self.via.insert(0, self.client);
-        self.client = before;
+        self.0.via.insert(0, self.0.client);
+        self.0.client = before;
         trusted.contain(before)
     }
 
     fn seen_by_hop(&mut self, scheme: Option<&str>, host: Option<&str>) {
         match scheme {
-            Some(scheme) if scheme.eq_ignore_ascii_case("https") => self.scheme = Scheme::Https,
-            Some(scheme) if scheme.eq_ignore_ascii_case("http") => self.scheme = Scheme::Http,
+            Some(scheme) if scheme.eq_ignore_ascii_case("https") => self.0.scheme = Scheme::Https,
+            Some(scheme) if scheme.eq_ignore_ascii_case("http") => self.0.scheme = Scheme::Http,
             _ => {}
         }
         let host = host.filter(|host| is_host(host));
         if let Some(host) = host.and_then(|host| HeaderValue::from_str(host).ok()) {
-            self.host = Some(host);
+            self.0.host = Some(host);
         }
     }
 }

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, Request, Response};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
-use platform::http::{HttpContext, refuse};
+use platform::context::RequestContext;
+use platform::http::{ClientAddress, HttpContext, Origin, refuse};
 use wire::Body;
 use wire::network::Networks;
 use wire::server::Connection;
 
 use crate::Config;
 use crate::access_log::note;
-use crate::client_address::{self, Forwarding, Origin};
+use crate::client_address::{self, Forwarding};
 use crate::hop;
 use crate::limit::concurrency::{Concurrency, Place, overloaded};
 use crate::limit::{Counters, Decision, Rules};
@@ -71,9 +72,10 @@ impl Door {
             return Err(refuse(overloaded()));
         };
         let origin = origin(door, request).map_err(refuse)?;
+        let client = ClientAddress(origin.client);
         note(|trail| trail.of_client(origin.client));
         strip(request.headers_mut());
-        request.extensions_mut().insert(origin);
+        RequestContext::comes_from(origin);
         let admitted = |decision| Admitted {
             _place: place,
             decision,
@@ -83,7 +85,7 @@ impl Door {
         }
         let (head, body) = std::mem::take(request).into_parts();
         // Each route has the rules of the door in common with all others.
-        let asks = door.rules.asks(&head, "");
+        let asks = door.rules.asks(&head, Some(client), "");
         *request = Request::from_parts(head, body);
         let decision = door.counters.take(&door.rules, asks).await;
         let Some(problem) = decision.refusal() else {
@@ -112,7 +114,7 @@ impl Admitted {
 
 fn origin(door: &Inner, request: &mut Request<Body>) -> Result<Origin, Problem> {
     // Nobody but tests asks without a connection.
-    let connection = request.extensions().get::<Connection>().cloned();
+    let connection = RequestContext::with_current(|context| context?.connection);
     let connection = connection.unwrap_or(Connection {
         peer: ([0, 0, 0, 0], 0).into(),
         encrypted: false,

@@ -11,12 +11,12 @@ use kernel::problem::codes;
 use kernel::{Kind, Problem};
 use platform::context::RequestContext;
 use platform::http::entry::{REQUEST_ID, TRACEPARENT, written};
-use platform::http::refuse;
+use platform::http::{Origin, refuse};
 use tokio::time::timeout_at;
 use wire::client::{Added, Fields};
 use wire::{Body, turn};
 
-use crate::client_address::{Forwarding, Origin, announce, unsay};
+use crate::client_address::{Forwarding, announce, unsay};
 use crate::rewrite::Rewrite;
 use crate::shop::Shop;
 use crate::snapshot::Surroundings;
@@ -121,7 +121,6 @@ impl Forward {
     ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<> {
         let (mut parts, body) = request.into_parts();
         let told = Told {
-            origin: parts.extensions.remove(),
             context: RequestContext::current(),
             forwarding: self.forwarding,
         };
@@ -135,9 +134,6 @@ impl Forward {
                     None => Err(no_upstream()),
                 },
                 (Ok(()), LeadsTo::Shop(shop)) => {
-                    if let Some(origin) = told.origin.clone() {
-                        parts.extensions.insert(origin);
-                    }
                     // Boxed, so that what is led to upstreams is not as large.
                     let request = Request::from_parts(parts, body);
                     let answering = ask_shop(shop.as_deref(), request, &told);
@@ -179,12 +175,12 @@ impl Forward {
             parts.uri = with_path(&parts.uri, &path)?;
         }
         let headers = &mut parts.headers;
-        let host = told.origin.as_ref().and_then(|origin| origin.host.as_ref());
+        let host = told.origin().and_then(|origin| origin.host.as_ref());
         if let Some(host) = host.filter(|_| self.keep_host) {
             headers.insert(HOST, host.clone());
         }
         // What is told must not be there before: a server may believe the first of two.
-        if self.changes && told.origin.is_some() {
+        if self.changes && told.origin().is_some() {
             unsay(headers);
         }
         if let Some(context) = &told.context {
@@ -199,14 +195,19 @@ impl Forward {
 
 /// What the gateway itself says of a request.
 struct Told {
-    origin: Option<Origin>,
     context: Option<Arc<RequestContext>>,
     forwarding: Forwarding,
 }
 
+impl Told {
+    fn origin(&self) -> Option<&Origin> {
+        self.context.as_ref()?.origin()
+    }
+}
+
 impl Added for Told {
     fn write(&self, fields: &mut Fields<'_>) {
-        if let Some(origin) = &self.origin {
+        if let Some(origin) = self.origin() {
             announce(fields, origin, self.forwarding);
         }
         if let Some(context) = &self.context {

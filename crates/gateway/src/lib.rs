@@ -68,6 +68,7 @@ use tower::util::Either;
 use tower::{Layer, Service};
 use tower_http::cors::{AllowOrigin, Any, Cors, CorsLayer};
 use wire::Body;
+use wire::server::Connection;
 
 use self::access_log::RefusedLog;
 use self::cache::{CachePurge, HttpCache, PurgesElsewhere, StoreSettings};
@@ -106,15 +107,20 @@ pub struct Services {
     pub routes: Vec<RouteInfo>,
 }
 
-/// The gateway, put together. Cheap to clone, for each connection.
+/// The gateway, put together. Cheap to clone.
 #[derive(Clone)]
-pub struct Gateway {
-    /// CORS, which is large, in a place of its own: the future of a connection has several for this.
-    stack: Either<Box<Cors<Entry<Dispatch>>>, Entry<Dispatch>>,
-    inner: Arc<Inner>,
-}
+pub struct Gateway(Arc<Inner>);
+
+/// What every request passes first.
+type Stack = Either<Cors<Entry<Dispatch>>, Entry<Dispatch>>;
+
+/// The gateway, as one connection finds it: all of it in a place of its own, as the future of a connection
+/// has several for this.
+#[derive(Clone)]
+pub struct Lane(Box<Stack>);
 
 struct Inner {
+    stack: Stack,
     live: Live,
     cache: HttpCache,
     /// What other instances purge, if they share a second level.
@@ -130,8 +136,14 @@ struct Inner {
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gateway")
-            .field("live", &self.inner.live)
+            .field("live", &self.0.live)
             .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lane")
     }
 }
 
@@ -187,9 +199,10 @@ impl Gateway {
         let stack = if config.cors_origins.is_empty() {
             Either::Right(entry)
         } else {
-            Either::Left(Box::new(cors(config).layer(entry)))
+            Either::Left(cors(config).layer(entry))
         };
-        let inner = Arc::new(Inner {
+        Ok(Self(Arc::new(Inner {
+            stack,
             live,
             cache,
             purged,
@@ -197,13 +210,23 @@ impl Gateway {
             callers,
             revoked,
             refused,
-        });
-        Ok(Self { stack, inner })
+        })))
+    }
+
+    /// What answers the requests of a connection.
+    pub fn lane(&self, connection: &Connection) -> Lane {
+        let mut stack = Box::new(self.0.stack.clone());
+        let entry = match &mut *stack {
+            Either::Left(cors) => cors.get_mut(),
+            Either::Right(entry) => entry,
+        };
+        entry.connect(connection);
+        Lane(stack)
     }
 
     /// Who is to hear of heads that cannot be read on the listener of the gateway, if anybody is.
     pub fn watch(&self) -> Option<Arc<dyn Watch>> {
-        self.inner.refused.clone()
+        self.0.refused.clone()
     }
 
     /// From now on `what` of the issuer or introspection `source` does not count on routes of the
@@ -215,10 +238,10 @@ impl Gateway {
         what: Revocation<'_>,
         until: Timestamp,
     ) -> Result<(), RevokeError> {
-        match &self.inner.revoked {
+        match &self.0.revoked {
             Some(shared) => shared.revoke(source, what, until).await,
             None => {
-                let own = &self.inner.callers.revocations;
+                let own = &self.0.callers.revocations;
                 own.revoke(source, what, until)?;
                 Ok(())
             }
@@ -228,19 +251,19 @@ impl Gateway {
     /// Whether it knows all that it has to know before it is asked: what other instances have
     /// revoked.
     pub fn is_ready(&self) -> bool {
-        let shared = self.inner.revoked.as_ref();
+        let shared = self.0.revoked.as_ref();
         shared.is_none_or(SharedRevocations::read)
     }
 
     /// Reads the table of routes again. Requests that are under way end as they began; if anything
     /// is wrong, everything stays as it is.
     pub fn reload(&self) -> Result<(), TableErrors> {
-        self.inner.live.reload()
+        self.0.live.reload()
     }
 
     /// How the servers of each upstream are, as JSON.
     pub fn upstreams(&self) -> serde_json::Value {
-        let present = self.inner.live.present();
+        let present = self.0.live.present();
         let states = present.upstreams().map(|upstream| {
             let servers = serde_json::to_value(upstream.states()).unwrap_or_default();
             (upstream.name.to_string(), servers)
@@ -250,30 +273,30 @@ impl Gateway {
 
     /// Takes answers out of the cache, also of the instances that share a second level.
     pub fn purge(&self) -> CachePurge {
-        self.inner.cache.purge().everywhere()
+        self.0.cache.purge().everywhere()
     }
 
     /// Watches the table, looks after the upstreams, and hears what other instances announce, until
     /// `shutdown` begins.
     pub async fn keep(self, shutdown: Shutdown) {
-        let upkeep = self.inner.live.clone().keep(shutdown.clone());
+        let upkeep = self.0.live.clone().keep(shutdown.clone());
         let revocations = async {
-            if let Some(revoked) = &self.inner.revoked {
+            if let Some(revoked) = &self.0.revoked {
                 revoked.follow(&shutdown).await;
             }
         };
         let purges = async {
-            if let Some(purged) = &self.inner.purged {
+            if let Some(purged) = &self.0.purged {
                 purged.follow(&shutdown).await;
             }
         };
         tokio::join!(upkeep, revocations, purges);
-        self.inner.background.begin();
-        self.inner.cache.ended(PARTING).await;
+        self.0.background.begin();
+        self.0.cache.ended(PARTING).await;
     }
 }
 
-impl Service<Request<Body>> for Gateway {
+impl Service<Request<Body>> for Lane {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
@@ -284,7 +307,7 @@ impl Service<Request<Body>> for Gateway {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        match &mut self.stack {
+        match &mut *self.0 {
             Either::Left(cors) => Box::pin(cors.call(request)),
             Either::Right(entry) => entry.call(request),
         }

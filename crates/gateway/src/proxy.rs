@@ -42,7 +42,7 @@ async fn forward(
     State(peer): State<Arc<Peer>>,
     mut request: Request,
 ) -> Result<Response, ApiError> {
-    let client = request.extensions().get::<ClientAddress>().copied();
+    let client = ClientAddress::current();
     let headers = request.headers_mut();
     hop::strip(headers);
     headers.remove(HOST);

@@ -65,11 +65,11 @@ impl EventSink for Gateway {
         &self,
         events: Vec<Envelope>,
     ) -> Pin<Box<dyn Future<Output = Result<(), Problem>> + Send + '_>> {
-        let table = self.inner.live.present();
+        let table = self.0.live.present();
         for rule in table.purge_rules() {
             let tags = events.iter().flat_map(|event| rule.tags(event));
             // Each instance is told of the event itself.
-            self.inner.cache.purge().tags(tags, rule.mode);
+            self.0.cache.purge().tags(tags, rule.mode);
         }
         Box::pin(ready(Ok(())))
     }

@@ -8,14 +8,13 @@ use http::{Request, Response};
 use platform::http::entry::{method_not_allowed, no_route};
 use platform::http::route::authenticate;
 use platform::http::serve::Routed;
-use platform::http::{CallerOf, ClientAddress, HttpContext, RouteInfo};
+use platform::http::{CallerOf, HttpContext, RouteInfo};
 use tower::{Layer, Service, ServiceExt};
 use tower_http::compression::predicate::{And, NotForContentType, Predicate, SizeAbove};
 use tower_http::compression::{Compression, CompressionLayer};
 use wire::Body;
 
 use crate::access_log::note;
-use crate::client_address::Origin;
 use crate::router::{Conditions, Found, Router};
 use crate::{Services, docs, errors, proxy};
 
@@ -84,10 +83,6 @@ impl Shop {
 
     /// Finds out who calls, and answers.
     pub(crate) async fn call(&self, mut request: Request<Body>) -> Response<Body> {
-        let extensions = request.extensions_mut();
-        if let Some(Origin { client, .. }) = extensions.remove() {
-            extensions.insert(ClientAddress(client));
-        }
         if self.is_there {
             match authenticate(&self.http.authenticator, request.headers()).await {
                 Ok(caller) => {

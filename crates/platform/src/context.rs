@@ -5,12 +5,14 @@ use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::mem;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
+use wire::server::Connection;
 
+use crate::http::Origin;
 use crate::telemetry::TraceContext;
 
 thread_local! {
@@ -37,6 +39,9 @@ pub struct RequestContext {
     pub deadline: Option<Instant>,
     /// What it is called in answers and logs, if it is a request.
     pub request_id: Option<RequestId>,
+    /// The connection that it came on, if it is a request.
+    pub connection: Option<Connection>,
+    origin: OnceLock<Origin>,
     statements: AtomicU32,
 }
 
@@ -47,16 +52,37 @@ impl RequestContext {
             trace,
             deadline,
             request_id: None,
+            connection: None,
+            origin: OnceLock::new(),
             statements: AtomicU32::new(0),
         })
     }
 
     /// The context of a request, which must be answered by `deadline`.
-    pub fn of_request(trace: TraceContext, deadline: Instant, request_id: RequestId) -> Arc<Self> {
+    pub fn of_request(
+        trace: TraceContext,
+        deadline: Instant,
+        request_id: RequestId,
+        connection: Option<Connection>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             trace,
             deadline: Some(deadline),
             request_id: Some(request_id),
+            connection,
+            origin: OnceLock::new(),
+            statements: AtomicU32::new(0),
+        })
+    }
+
+    /// The context of work that goes on when its request was answered: nobody waits for it.
+    pub fn afterwards(&self) -> Arc<Self> {
+        Arc::new(Self {
+            trace: self.trace,
+            deadline: None,
+            request_id: None,
+            connection: self.connection,
+            origin: self.origin.clone(),
             statements: AtomicU32::new(0),
         })
     }
@@ -93,6 +119,19 @@ impl RequestContext {
     pub async fn scope<F: Future>(self: Arc<Self>, work: F) -> F::Output {
         let (mut work, mut context) = (pin!(work), Entered::new(self));
         poll_fn(|cx| context.enter(|| work.as_mut().poll(cx))).await
+    }
+
+    /// Where the request comes from, once that was found out.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin.get()
+    }
+
+    /// The request that is answered now comes from there. It is found out once, where requests come in.
+    pub fn comes_from(origin: Origin) {
+        Self::with_current(|context| {
+            let told = context.map(|context| context.origin.set(origin));
+            debug_assert!(told.is_none_or(|told| told.is_ok()), "found out twice");
+        });
     }
 
     /// How long the caller still waits, at most `limit`.

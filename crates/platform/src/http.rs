@@ -11,6 +11,7 @@ mod etag;
 mod extract;
 mod json;
 pub mod openapi;
+mod origin;
 mod problem;
 pub mod refused;
 mod reply;
@@ -21,9 +22,9 @@ use std::time::Duration;
 
 use kernel::Sources;
 
-pub use self::entry::ClientAddress;
 pub use self::etag::{ETag, IfMatch};
 pub use self::extract::{CallerOf, PathId, PathIds, Query, Valid};
+pub use self::origin::{ClientAddress, Origin, Scheme};
 pub(crate) use self::problem::write;
 pub use self::problem::{ApiError, is_refusal, refuse};
 pub use self::reply::Reply;

@@ -8,10 +8,11 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use kernel::contract::Dispatch;
+use platform::context::RequestContext;
 use platform::contract::{PeerKey, PeersOnly, contract_router};
 use platform::http::entry::{CLIENT, Entry, Trust, method_not_allowed, no_route};
 use platform::http::serve::Routed;
-use platform::http::{ClientAddress, HttpContext};
+use platform::http::{HttpContext, Origin};
 
 /// What the listener is served by.
 pub(crate) type Internal = PeersOnly<Entry<Routed>>;
@@ -39,7 +40,7 @@ async fn believe_client_address(mut request: Request, next: Next) -> Response {
     let address = request.headers_mut().remove(CLIENT);
     let address = address.and_then(|value| value.to_str().ok()?.parse().ok());
     if let Some(address) = address {
-        request.extensions_mut().insert(ClientAddress(address));
+        RequestContext::comes_from(Origin::direct(address));
     }
     next.run(request).await
 }

@@ -13,6 +13,7 @@ use platform::http::serve::{self, Gate, Routed, Threads};
 use platform::metrics::Metrics;
 use platform::tasks::{Shutdown, TaskGroup};
 use tokio::net::TcpListener;
+use wire::server::Connection;
 use wire::tls::{InUse, LoadErrors, Tls};
 
 use crate::admin::{self, Health};
@@ -282,7 +283,8 @@ fn open_gates(
             watch: gateway.watch(),
             ..fronts.public
         };
-        let serving = serve::serve_behind(listener, gate, gateway, http.clone(), threads, stop());
+        let lanes = move |connection: &Connection| gateway.lane(connection);
+        let serving = serve::serve_behind(listener, gate, lanes, http.clone(), threads, stop());
         front.spawn("gateway listener", serving);
     }
     if let Some(listener) = redirect {
@@ -290,7 +292,7 @@ fn open_gates(
         let serving = serve::serve_behind(
             listener,
             fronts.redirect,
-            leads,
+            move |_: &Connection| leads,
             http.clone(),
             threads,
             stop(),

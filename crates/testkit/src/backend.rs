@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use wire::server::{self, Connection, Protocol, Settings};
+use wire::server::{self, Protocol, Settings};
 use wire::{Body, Stream};
 
 /// Answers every request with a JSON document that tells what it has seen: `server`, `method`,
@@ -66,8 +66,8 @@ impl Backend {
                     () = closed.cancelled() => return,
                     accepted = listener.accept() => accepted,
                 };
-                let Ok((stream, peer)) = accepted else { return };
-                let serving = serve(stream, peer, state.clone(), drain.clone());
+                let Ok((stream, _)) = accepted else { return };
+                let serving = serve(stream, state.clone(), drain.clone());
                 tokio::spawn(serving);
             }
         });
@@ -121,17 +121,12 @@ impl Drop for Backend {
     }
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, state: Arc<State>, drain: CancellationToken) {
-    let connection = Connection {
-        peer,
-        encrypted: false,
-    };
+async fn serve(stream: TcpStream, state: Arc<State>, drain: CancellationToken) {
     let answers = tower::service_fn(move |request| answer(state.clone(), request));
     let settings = Arc::new(Settings::default());
     server::serve(
         Stream::tcp(stream),
         Protocol::Unknown,
-        connection,
         answers,
         settings,
         drain,

@@ -115,8 +115,8 @@ pub fn status(malformed: Malformed) -> StatusCode {
     }
 }
 
-/// What is known of a connection; in the extensions of each of its requests.
-#[derive(Debug, Clone)]
+/// What is known of a connection.
+#[derive(Debug, Clone, Copy)]
 pub struct Connection {
     /// Where the client is, as far as this side can see.
     pub peer: SocketAddr,
@@ -143,7 +143,6 @@ pub enum Protocol {
 pub async fn serve(
     stream: Stream,
     protocol: Protocol,
-    connection: Connection,
     answers: impl Answers,
     settings: Arc<Settings>,
     drain: CancellationToken,
@@ -165,9 +164,9 @@ pub async fn serve(
         let Link { stream, buffer, .. } = link;
         let stream = stream.after(buffer);
         // The larger of the two would set the size of both.
-        Box::pin(http2::serve(stream, connection, answers, &settings, drain)).await;
+        Box::pin(http2::serve(stream, answers, &settings, drain)).await;
     } else {
-        http1::serve(link, connection, answers, &settings, drain).await;
+        http1::serve(link, answers, &settings, drain).await;
     }
 }
 

@@ -51,7 +51,7 @@ impl RefusedLog {
         };
         let mut headers = asked.request.headers().clone();
         let (uri, trusted) = (asked.request.uri(), &self.trusted);
-        let origin = client_address::take(&mut headers, uri, connection, trusted, self.forwarding);
+        let origin = client_address::take(&mut headers, uri, &connection, trusted, self.forwarding);
         origin.ok().map(|origin| origin.client)
     }
 }

@@ -4,7 +4,7 @@
 use http::header::{COOKIE, HOST};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, Request, Uri};
-use wire::server::Connection;
+use platform::context::RequestContext;
 
 use super::CacheSettings;
 
@@ -46,8 +46,10 @@ impl<'a> Target<'a> {
     pub(crate) fn of<B>(request: &'a Request<B>) -> Self {
         let uri = request.uri();
         let encrypted = || {
-            let connection = request.extensions().get::<Connection>();
-            connection.is_some_and(|connection| connection.encrypted)
+            RequestContext::with_current(|context| {
+                let connection = context.and_then(|context| context.connection);
+                connection.is_some_and(|connection| connection.encrypted)
+            })
         };
         let scheme = uri.scheme_str();
         let scheme = scheme.unwrap_or_else(|| if encrypted() { "https" } else { "http" });

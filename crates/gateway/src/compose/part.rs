@@ -13,11 +13,9 @@ use parking_lot::Mutex;
 use platform::http::refuse;
 use tokio::time::Instant;
 use wire::deadline::before;
-use wire::server::Connection;
 use wire::{Body, turn};
 
 use super::{Sheet, look_up};
-use crate::client_address::Origin;
 use crate::json_body::is_json;
 use crate::json_syntax;
 use crate::table;
@@ -172,13 +170,6 @@ impl Part {
             for value in asked.headers.get_all(name) {
                 headers.append(name, value.clone());
             }
-        }
-        let extensions = request.extensions_mut();
-        if let Some(connection) = asked.extensions.get::<Connection>() {
-            extensions.insert(connection.clone());
-        }
-        if let Some(origin) = asked.extensions.get::<Origin>() {
-            extensions.insert(origin.clone());
         }
         let response = (sheet.ask)(request).await;
         let kind = response.headers().get(CONTENT_TYPE);

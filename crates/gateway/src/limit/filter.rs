@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::{Request, Response};
-use platform::http::refuse;
+use platform::http::{ClientAddress, refuse};
 use wire::Body;
 use wire::server::Answers;
 
@@ -37,7 +37,7 @@ impl Filter for LimitFilter {
             rules,
             route,
         } = &self;
-        let asks = rules.asks(&head, route);
+        let asks = rules.asks(&head, ClientAddress::current(), route);
         let decision = counters.take(rules, asks).await;
         let mut response = match decision.refusal() {
             Some(problem) => refuse(problem),

@@ -10,21 +10,25 @@ use ring::digest::{Context, SHA256};
 use serde_json::Value;
 
 use super::settings::Part;
-use crate::client_address::Origin;
 use crate::identity::Identity;
 
-fn bits(client: IpAddr) -> u128 {
-    match ClientAddress(client).network() {
+fn bits(client: ClientAddress) -> u128 {
+    match client.network() {
         IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
         IpAddr::V6(address) => address.to_bits(),
     }
 }
 
-/// The key of `request` on `route` in the counters of a rule that counts `per`; `None` if it lacks
+/// The key of `request`, which `client` has sent, on `route` in the counters of a rule that counts `per`; `None` if it lacks
 /// a part. Everything but an address is hashed: counters are no place for secrets.
-pub(crate) fn key(per: &[Part], request: &Parts, route: &str) -> Option<u128> {
+pub(crate) fn key(
+    per: &[Part],
+    request: &Parts,
+    client: Option<ClientAddress>,
+    route: &str,
+) -> Option<u128> {
     if let [Part::Address] = per {
-        return address(request).map(bits);
+        return client.map(bits);
     }
     let mut hash = Context::new(&SHA256);
     let mut add = |value: &[u8]| {
@@ -34,7 +38,7 @@ pub(crate) fn key(per: &[Part], request: &Parts, route: &str) -> Option<u128> {
     };
     for part in per {
         match part {
-            Part::Address => add(&bits(address(request)?).to_be_bytes()),
+            Part::Address => add(&bits(client?).to_be_bytes()),
             Part::Customer => add(customer(request)?.uuid().as_bytes()),
             Part::ApiKey => {
                 let caller = identity(request)?;
@@ -53,11 +57,6 @@ pub(crate) fn key(per: &[Part], request: &Parts, route: &str) -> Option<u128> {
     let hash = hash.finish();
     let first = hash.as_ref().first_chunk().copied()?;
     Some(u128::from_be_bytes(first))
-}
-
-fn address(request: &Parts) -> Option<IpAddr> {
-    let origin = request.extensions.get::<Origin>()?;
-    Some(origin.client)
 }
 
 fn customer(request: &Parts) -> Option<kernel::CustomerId> {
@@ -80,13 +79,14 @@ mod tests {
         }
         let (mut parts, ()) = request.body(()).expect("valid").into_parts();
         let client = address.parse().expect("an address");
-        parts.extensions.insert(Origin::direct(client));
+        parts.extensions.insert(ClientAddress(client));
         parts
     }
 
     fn of(per: &[&str], request: &Parts) -> Option<u128> {
         let parts: Vec<Part> = per.iter().map(|p| p.parse().expect("a part")).collect();
-        key(&parts, request, "/v1/carts")
+        let client = request.extensions.get().copied();
+        key(&parts, request, client, "/v1/carts")
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 use http::request::Parts;
+use platform::http::ClientAddress;
 use platform::metrics::{Held, LimitLabels, Metrics, Named};
 use prometheus_client::metrics::counter::Counter;
 use ring::digest::{SHA256, digest};
@@ -119,14 +120,19 @@ impl Rules {
         &self.0.rules[ask.rule]
     }
 
-    /// What `request` asks of the rules that apply to it.
-    pub(crate) fn asks(&self, request: &Parts, route: &str) -> Vec<Ask> {
+    /// What `request`, which `client` has sent, asks of the rules that apply to it.
+    pub(crate) fn asks(
+        &self,
+        request: &Parts,
+        client: Option<ClientAddress>,
+        route: &str,
+    ) -> Vec<Ask> {
         let rules = self.0.rules.iter().enumerate();
         let asks = rules.filter_map(|(index, rule)| {
             Some(Ask {
                 rule: index,
                 id: rule.id,
-                key: key(&rule.per, request, route)?,
+                key: key(&rule.per, request, client, route)?,
                 quota: rule.quota,
                 charge: rule.quota.charge(rule.cost.of(&request.method)),
                 shadow: rule.shadow,

@@ -11,12 +11,12 @@ use std::sync::Arc;
 use http::Request;
 use http::request::Parts;
 use kernel::{ManualClock, SystemRandom, Timestamp};
+use platform::http::ClientAddress;
 use platform::testing::TestRedis;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 use super::*;
-use crate::client_address::Origin;
 
 /// Some time in 2023, when Redis may believe it is.
 const START: i64 = 1_700_000_000_000_000;
@@ -35,8 +35,13 @@ fn request(method: &str, address: [u8; 4], tenant: u8) -> Parts {
         .method(method)
         .header("x-tenant", tenant.to_string());
     let (mut parts, ()) = request.body(()).expect("valid").into_parts();
-    parts.extensions.insert(Origin::direct(address.into()));
+    parts.extensions.insert(ClientAddress(address.into()));
     parts
+}
+
+/// What a [`request`] asks of `rules`.
+fn asks(rules: &Rules, request: &Parts) -> Vec<Ask> {
+    rules.asks(request, request.extensions.get().copied(), "/")
 }
 
 /// Counters by a clock of their own.
@@ -78,7 +83,7 @@ impl Stage {
 
     async fn take(&self, rules: &Rules, request: &Parts) -> Decision {
         let now = self.counters.0.sources.now().micros();
-        let asks = rules.asks(request, "/");
+        let asks = asks(rules, request);
         self.counters.decide(rules, asks, Some(now)).await
     }
 }
@@ -173,10 +178,10 @@ async fn a_shadow_refuses_nobody(stage: &Stage) {
         );
     }
     assert!(seen(&stage.take(&rules, &ada).await).0.is_some());
-    let idea = &rules.get(&rules.asks(&ada, "/")[1]).counted;
+    let idea = &rules.get(&asks(&rules, &ada)[1]).counted;
     let (allowed, shadowed) = (idea.allowed.get(), idea.shadowed.get());
     assert_eq!((allowed, shadowed), (1, 3));
-    let real = &rules.get(&rules.asks(&ada, "/")[0]).counted;
+    let real = &rules.get(&asks(&rules, &ada)[0]).counted;
     assert_eq!((real.allowed.get(), real.limited.get()), (3, 1));
 }
 
@@ -256,7 +261,7 @@ fn model(rules: &Rules, steps: &[Step]) -> Vec<Outcome> {
     let mut now = START;
     let outcome = |(after, client, tenant, method): &Step| {
         now += i64::try_from(*after).expect("small");
-        let asks = rules.asks(&request(method, [192, 0, 2, *client], *tenant), "/");
+        let asks = asks(rules, &request(method, [192, 0, 2, *client], *tenant));
         let level = |ask: &Ask| {
             let (level, at) = buckets.get(&(ask.id, ask.key)).copied().unwrap_or((0, now));
             (level - (now - at)).max(0)

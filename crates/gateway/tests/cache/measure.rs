@@ -76,8 +76,8 @@ async fn what_a_hit_costs_on_a_connection() {
         .expect("free");
     let connections = tokio_util::task::TaskTracker::new();
     let serving = async {
-        while let Ok((stream, peer)) = listener.accept().await {
-            connections.spawn(serve(stream, peer, cache.clone()));
+        while let Ok((stream, _)) = listener.accept().await {
+            connections.spawn(serve(stream, cache.clone()));
         }
     };
     let half_a_minute = std::time::Duration::from_secs(30);
@@ -99,15 +99,11 @@ async fn what_a_hit_costs_on_a_connection() {
     std::io::stderr().write_all(told.as_bytes()).expect("told");
 }
 
-async fn serve(stream: tokio::net::TcpStream, peer: std::net::SocketAddr, cache: Cached) {
+async fn serve(stream: tokio::net::TcpStream, cache: Cached) {
     stream.set_nodelay(true).expect("a socket");
-    let connection = wire::server::Connection {
-        peer,
-        encrypted: false,
-    };
     let settings = std::sync::Arc::new(wire::server::Settings::default());
     let drain = platform::tasks::Shutdown::new().token();
     let protocol = wire::server::Protocol::Unknown;
     let stream = wire::Stream::tcp(stream);
-    wire::server::serve(stream, protocol, connection, cache, settings, drain).await;
+    wire::server::serve(stream, protocol, cache, settings, drain).await;
 }

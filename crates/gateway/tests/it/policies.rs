@@ -1,10 +1,13 @@
 //! Routes with limits, and with a cache.
 
+use std::time::Duration;
+
 use platform::testing::TestRedis;
 use serde_json::json;
 use testkit::{Backend, Product};
 
 use crate::bridge::Bridge;
+use crate::instances::eventually;
 
 async fn bridge(backend: &Backend, policy: &str) -> Bridge {
     Bridge::open(&table(backend, policy)).await
@@ -136,6 +139,31 @@ async fn the_shop_names_what_its_events_purge() {
     let shown = bridge.client().get(&of_mug).await.expect(200);
     assert_eq!(shown["title"], "A larger mug");
     assert!(hit(&of_cap).await, "what shows no other product was not");
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_asked_again_for_nobody_hears_who_has_asked() {
+    let backend = Backend::start("one").await;
+    backend.tells("cache-control", "max-age=10, stale-while-revalidate=3600");
+    let bridge = bridge(&backend, "cache = {}").await;
+    let seen = async || {
+        let answer = bridge.client().get("/one/a").await.expect(200);
+        let text = |name: &str| answer["headers"][name].as_str().map(str::to_owned);
+        ["x-forwarded-for", "traceparent", "x-request-id"].map(text)
+    };
+    let [client, first, named] = seen().await;
+    assert_eq!(client.as_deref(), Some("127.0.0.1"));
+    assert!(first.is_some() && named.is_some());
+    bridge.shop.clock.advance(Duration::from_secs(11));
+    assert_eq!(seen().await[1], first, "the old one, while it is asked");
+    eventually("the new one is here", async || seen().await[1] != first).await;
+    let [again, second, named] = seen().await;
+    assert_eq!(again, client);
+    assert!(
+        second.is_some(),
+        "it belongs to the trace of who found it old"
+    );
+    assert_eq!(named, None, "no answer has its name");
 }
 
 #[tokio::test]

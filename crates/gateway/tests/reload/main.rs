@@ -19,6 +19,7 @@ use platform::metrics::Metrics;
 use testkit::Backend;
 use tower::ServiceExt;
 use wire::Body;
+use wire::server::Connection;
 
 /// After so many all is there that is made once.
 const WARM: usize = 500;
@@ -101,11 +102,16 @@ fn resident() -> usize {
 
 /// Asks until it is over; how many answers there were.
 async fn ask(gateway: Gateway, over: Arc<AtomicBool>) -> usize {
+    let connection = Connection {
+        peer: ([127, 0, 0, 1], 1).into(),
+        encrypted: false,
+    };
     let mut answers = 0;
     while !over.load(Ordering::Relaxed) {
         let request = Request::get("/asked/7").header("host", "shop.example");
         let request = request.body(Body::empty()).expect("valid");
-        let answer = gateway.clone().oneshot(request).await.expect("never fails");
+        let lane = gateway.lane(&connection);
+        let answer = lane.oneshot(request).await.expect("never fails");
         assert_eq!(answer.status(), 200, "after {answers} answers");
         let seen = answer
             .into_body()

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -37,24 +36,6 @@ pub const DEADLINE: HeaderName = HeaderName::from_static("rialto-deadline-ms");
 /// The address of the client; only believed between processes of one shop.
 pub const CLIENT: HeaderName = HeaderName::from_static("rialto-client");
 
-/// The address that the request came from, behind trusted proxies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClientAddress(pub IpAddr);
-
-impl ClientAddress {
-    /// What counts as one client: an address of IPv4, and of IPv6 the network of 64 bits, all
-    /// addresses of which its owner can use.
-    pub fn network(self) -> IpAddr {
-        match self.0.to_canonical() {
-            IpAddr::V4(address) => address.into(),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                IpAddr::from([a, b, c, d, 0, 0, 0, 0])
-            }
-        }
-    }
-}
-
 /// Whether this listener is for processes of the shop only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
@@ -70,6 +51,7 @@ pub enum Trust {
 pub struct Entry<S> {
     shared: Arc<Shared>,
     trust: Trust,
+    connection: Option<Connection>,
     inner: S,
 }
 
@@ -88,6 +70,7 @@ impl<S> Entry<S> {
         Self {
             shared: Arc::new(Shared { http, watch }),
             trust,
+            connection: None,
             inner,
         }
     }
@@ -99,6 +82,11 @@ impl<S> Entry<S> {
             shared: Arc::new(Shared { http, watch }),
             ..self
         }
+    }
+
+    /// From now on all requests are those of this connection.
+    pub fn connect(&mut self, connection: &Connection) {
+        self.connection = Some(*connection);
     }
 }
 
@@ -118,7 +106,7 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let shared = self.shared.clone();
-        let mut arrival = Arrival::of(&shared.http, self.trust, &request);
+        let mut arrival = Arrival::of(&shared.http, self.trust, self.connection, &request);
         // Called here and not in the future, which would hold the request, and be so much larger.
         let running = match too_long(&request, &shared.http.settings) {
             Some(problem) => {
@@ -145,7 +133,12 @@ struct Arrival {
 }
 
 impl Arrival {
-    fn of(http: &HttpContext, trust: Trust, request: &Request<Body>) -> Self {
+    fn of(
+        http: &HttpContext,
+        trust: Trust,
+        connection: Option<Connection>,
+        request: &Request<Body>,
+    ) -> Self {
         let started = turn::now().into_std();
         let trace = trace(http, request.headers());
         let limit = deadline(http, trust, request.headers());
@@ -158,6 +151,7 @@ impl Arrival {
                 trace,
                 started + limit,
                 request_id,
+                connection,
             )),
             uri: request.uri().clone(),
         }
@@ -168,7 +162,7 @@ impl Arrival {
         let status = StatusCode::from_u16(problem.status);
         Refused {
             status: status.unwrap_or(StatusCode::BAD_REQUEST),
-            connection: request.extensions().get::<Connection>(),
+            connection: self.context.context().connection,
             asked: Some(Asked {
                 request,
                 context: self.context.context(),

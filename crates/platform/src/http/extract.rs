@@ -13,7 +13,7 @@ use kernel::problem::codes;
 use kernel::{Caller, FieldError, Kind, Problem, Validate, Violations};
 use serde::de::DeserializeOwned;
 
-use super::{ApiError, ClientAddress, json};
+use super::{ApiError, json};
 
 /// Limits that the [`route`](super::route) guard hands to extractors.
 #[derive(Debug, Clone, Copy)]
@@ -182,14 +182,5 @@ impl<S: Sync> FromRequestParts<S> for CallerOf {
             .get::<CallerOf>()
             .cloned()
             .unwrap_or_default())
-    }
-}
-
-/// Taken as an option: calls that came past the gateway carry no address.
-impl<S: Sync> axum::extract::OptionalFromRequestParts<S> for ClientAddress {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
-        Ok(parts.extensions.get::<ClientAddress>().copied())
     }
 }

@@ -23,7 +23,7 @@ pub struct Refused<'a> {
     /// What the client hears.
     pub status: StatusCode,
     /// Where it came from; nobody but tests asks without a connection.
-    pub connection: Option<&'a Connection>,
+    pub connection: Option<Connection>,
     /// The request, if its head could be read.
     pub asked: Option<Asked<'a>>,
 }

@@ -90,16 +90,17 @@ pub async fn serve(
     shutdown: Shutdown,
 ) {
     let gate = Gate::default();
-    serve_behind(listener, gate, answers, settings, threads, shutdown).await;
+    let each = move |_: &Connection| answers.clone();
+    serve_behind(listener, gate, each, settings, threads, shutdown).await;
 }
 
 /// Answers connections of `listener` that pass `gate`, until `shutdown` begins, then lets running
-/// requests finish. Connections above the limit wait in the kernel's queue; those of a client that
+/// requests finish; `answers` makes what answers the requests of each. Connections above the limit wait in the kernel's queue; those of a client that
 /// has too many are closed at once.
-pub async fn serve_behind(
+pub async fn serve_behind<A: Answers>(
     listener: TcpListener,
     gate: Gate,
-    answers: impl Answers + Sync,
+    answers: impl Fn(&Connection) -> A + Clone + Send + Sync + 'static,
     settings: Arc<HttpSettings>,
     threads: Threads,
     shutdown: Shutdown,
@@ -172,11 +173,11 @@ struct Door {
 }
 
 impl Door {
-    async fn connection(
+    async fn connection<A: Answers>(
         self: Arc<Self>,
         stream: TcpStream,
         peer: SocketAddr,
-        answers: impl Answers,
+        answers: impl Fn(&Connection) -> A,
     ) {
         let passed = tokio::select! {
             passed = self.front.pass(stream, peer) => passed,
@@ -205,9 +206,9 @@ impl Door {
         if matches!(named, Some(None)) {
             return;
         }
-        let answers = Presented::new(answers, certificate);
+        let answers = Presented::new(answers(&connection), certificate);
         let (settings, drain) = (self.settings_of(&connection), self.drain.clone());
-        wire::server::serve(stream, protocol, connection, answers, settings, drain).await;
+        wire::server::serve(stream, protocol, answers, settings, drain).await;
     }
 
     /// The settings of a connection. Where somebody watches they are its own, so that they know whose
@@ -216,12 +217,12 @@ impl Door {
         let Some(watch) = self.watch.clone() else {
             return self.settings.clone();
         };
-        let connection = connection.clone();
+        let connection = *connection;
         let watched = move |malformed| {
             let response = refuse(malformed);
             watch.refused(&RefusedHead {
                 status: response.status(),
-                connection: Some(&connection),
+                connection: Some(connection),
                 asked: None,
             });
             response

@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use wire::Body;
 use wire::front::Front;
+use wire::server::Connection;
 use wire::tls::{ClientAuth, Files, Tls};
 
 use crate::house::{context, settings};
@@ -123,7 +124,14 @@ fn listen(tasks: &TaskGroup, http: &HttpContext, front: Front) -> SocketAddr {
         front,
         ..serve::Gate::default()
     };
-    let serving = serve::serve_behind(listener, gate, entry, settings, Threads::Shared, stop);
+    let serving = serve::serve_behind(
+        listener,
+        gate,
+        move |_: &Connection| entry.clone(),
+        settings,
+        Threads::Shared,
+        stop,
+    );
     tasks.spawn("listener", serving);
     address
 }

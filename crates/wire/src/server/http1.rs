@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::drain::Drain;
 use self::outgoing::{Asked, Outgoing};
-use super::{Answers, Connection, Settings};
+use super::{Answers, Settings};
 use crate::body::{Body, Incoming};
 use crate::http1::write::{self, Persistence};
 use crate::http1::{Decoded, Decoder, Framing, Malformed, Parsed, RequestHead, parse_request};
@@ -33,7 +33,6 @@ const LINGER: Duration = Duration::from_secs(2);
 
 pub(super) async fn serve<A: Answers>(
     link: Link,
-    connection: Connection,
     answers: A,
     settings: &Settings,
     drain: CancellationToken,
@@ -43,18 +42,13 @@ pub(super) async fn serve<A: Answers>(
         settings,
         drain: Drain::new(drain),
     };
-    let mut served = Served {
-        line,
-        connection,
-        answers,
-    };
+    let mut served = Served { line, answers };
     // How a connection ends is nobody's affair but the two peers'.
     let _ = served.run().await;
 }
 
 struct Served<'a, A> {
     line: Line<'a>,
-    connection: Connection,
     answers: A,
 }
 
@@ -107,17 +101,10 @@ impl Awaited {
 impl<A: Answers> Served<'_, A> {
     async fn run(&mut self) -> io::Result<()> {
         loop {
-            let Self {
-                line,
-                connection,
-                answers,
-            } = self;
+            let Self { line, answers } = self;
             // Begun where it has come, by what is no future: futures hold what they are given for as long
             // as there is a connection.
-            let begin = |(asked, mut request): Head| {
-                request.extensions_mut().insert(connection.clone());
-                (asked, answers.call(request))
-            };
+            let begin = |(asked, request): Head| (asked, answers.call(request));
             let next = match line.head(begin).await? {
                 Some(Ok((asked, answering))) => self.answer(asked, answering).await?,
                 // Boxed, as all that is rare: every connection would have room for it.

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use self::meter::Metered;
 use self::streams::{Outgoing, Streams};
 use self::websocket::Asked;
-use super::{Answers, Connection, Settings};
+use super::{Answers, Settings};
 use crate::body::Body;
 use crate::http1::rooted;
 use crate::stream::Stream;
@@ -80,7 +80,6 @@ fn root(uri: &mut Uri) {
 
 pub(super) async fn serve(
     stream: Stream,
-    connection: Connection,
     answers: impl Answers,
     settings: &Settings,
     drain: CancellationToken,
@@ -90,12 +89,11 @@ pub(super) async fn serve(
     let service = service_fn(move |mut request: Request<Incoming>| {
         root(request.uri_mut());
         let websocket = Asked::of(&mut request);
-        let mut request = match &websocket {
+        let request = match &websocket {
             // What comes on the stream is not the body of the request.
             Some(_) => request.map(|_| Body::empty()),
             None => request.map(Body::http2),
         };
-        request.extensions_mut().insert(connection.clone());
         let (mut answers, beside) = (answers.clone(), beside.clone());
         async move {
             let mut response: Response<Body> = match answers.call(request).await {

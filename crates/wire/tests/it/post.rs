@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use wire::client::{self, Connect, Pool};
-use wire::server::{self, Connection, Protocol, Settings};
+use wire::server::{self, Protocol, Settings};
 use wire::{Body, Stream, post};
 
 /// What has happened, in order.
@@ -95,14 +95,9 @@ async fn all_that_are_ready_are_handled_before_anything_is_written() {
                 Ok::<Response<Body>, Infallible>(answer)
             }
         });
-        let connection = Connection {
-            peer: ([127, 0, 0, 1], 1).into(),
-            encrypted: false,
-        };
         tokio::spawn(server::serve(
             Stream::other(client),
             Protocol::Unknown,
-            connection,
             answers,
             Arc::default(),
             CancellationToken::new(),
@@ -135,14 +130,9 @@ fn answered(
         let text = request.uri().path().repeat(32);
         std::future::ready(Ok::<_, Infallible>(Response::new(Body::full(text))))
     });
-    let connection = Connection {
-        peer: ([127, 0, 0, 1], 1).into(),
-        encrypted: false,
-    };
     let serving = tokio::spawn(server::serve(
         Stream::other(served),
         Protocol::Http1,
-        connection,
         answers,
         Arc::new(settings),
         CancellationToken::new(),

@@ -15,6 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tower::util::MapRequest;
 use wire::Body;
 use wire::front::{Front, Passed};
 use wire::post;
@@ -68,8 +69,12 @@ impl Stage {
                     else {
                         return;
                     };
-                    let answers = Presented::new(answers, certificate);
-                    server::serve(stream, protocol, connection, answers, settings, drain).await;
+                    let known = move |mut request: Request<Body>| {
+                        request.extensions_mut().insert(connection);
+                        request
+                    };
+                    let answers = Presented::new(MapRequest::new(answers, known), certificate);
+                    server::serve(stream, protocol, answers, settings, drain).await;
                 });
             }
         });

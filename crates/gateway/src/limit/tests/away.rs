@@ -37,7 +37,7 @@ async fn rules_hold_in_each_instance_while_redis_is_away() {
         assert!(!told.contains("open"), "{told}");
     }
     assert!(seen(&stage.take(&rules, &ada).await).0.is_some());
-    let asks = rules.asks(&ada, "/");
+    let asks = asks(&rules, &ada);
     let errors = |index: usize| rules.get(&asks[index]).counted.errors.get();
     assert_eq!((errors(0), errors(1)), (4, 4));
 
@@ -92,7 +92,7 @@ async fn a_clock_that_is_behind_after_a_failover_shuts_nobody_out() {
     let rules = rules("[[limit]]\nname = 'a'\nper = 'route'\nrate = '10/10s'");
     let ada = request("GET", ADA, 1);
     let at = async |now: i64| {
-        let asks = rules.asks(&ada, "/");
+        let asks = asks(&rules, &ada);
         seen(&stage.counters.decide(&rules, asks, Some(now)).await).0
     };
     assert_eq!(at(START + 86_400_000_000).await, None);
@@ -107,12 +107,12 @@ async fn by_its_own_clock_redis_forgets_what_has_been_paid() {
     let rules = rules("[[limit]]\nname = 'a'\nper = 'route'\nrate = '4/1h'");
     let ada = request("GET", ADA, 1);
     for left in (0..4).rev() {
-        let decision = stage.counters.take(&rules, rules.asks(&ada, "/")).await;
+        let decision = stage.counters.take(&rules, asks(&rules, &ada)).await;
         let (wait, told) = seen(&decision);
         assert_eq!(wait, None);
         assert!(told.starts_with(&format!("\"a\";r={left};")), "{told}");
     }
-    let refused = seen(&stage.counters.take(&rules, rules.asks(&ada, "/")).await).0;
+    let refused = seen(&stage.counters.take(&rules, asks(&rules, &ada)).await).0;
     assert!(matches!(refused, Some(800..=900)), "{refused:?}");
     let redis = stage.counters.0.shared.as_ref().expect("Redis").redis();
     let script =

@@ -34,12 +34,12 @@ fn cost_of_a_local_decision() {
             let began = Instant::now();
             for index in 0..TIMES {
                 let request = &requests[(index % 250) as usize];
-                let decision = counters.take(&rules, rules.asks(request, "/")).await;
+                let decision = counters.take(&rules, asks(&rules, request)).await;
                 assert!(decision.refusal().is_none());
             }
             tell(&format!("local, {name}"), began.elapsed().as_nanos(), TIMES);
             let mut headers = HeaderMap::new();
-            let decision = counters.take(&rules, rules.asks(&requests[0], "/")).await;
+            let decision = counters.take(&rules, asks(&rules, &requests[0])).await;
             let began = Instant::now();
             for _ in 0..TIMES {
                 decision.describe(&mut headers);
@@ -77,7 +77,7 @@ fn cost_of_a_decision_in_redis() {
                     let (counters, rules) = (&counters, &rules);
                     async move {
                         for _ in 0..TIMES / u128::from(at_once) {
-                            counters.take(rules, rules.asks(&request, "/")).await;
+                            counters.take(rules, asks(rules, &request)).await;
                         }
                     }
                 });

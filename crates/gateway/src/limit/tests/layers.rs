@@ -5,6 +5,9 @@ use std::time::Instant;
 
 use http::{Response, StatusCode};
 use http_body_util::BodyExt;
+use platform::context::RequestContext;
+use platform::http::Origin;
+use platform::telemetry::TraceContext;
 use tower::{Layer, ServiceExt, service_fn};
 use wire::Body;
 
@@ -34,7 +37,12 @@ async fn a_client_learns_where_it_stands_and_when_to_come_again() {
     };
     let ask = async |route: &str| {
         let request = Request::from_parts(request("GET", ADA, 1), Body::empty());
-        around(route).oneshot(request).await.expect("never fails")
+        let context = RequestContext::new(TraceContext::root(&Sources::system()), None);
+        let asked = async {
+            RequestContext::comes_from(Origin::direct(ADA.into()));
+            around(route).oneshot(request).await.expect("never fails")
+        };
+        context.scope(asked).await
     };
     let header = |response: &Response<Body>, name: HeaderName| {
         let value = response.headers().get(name).expect("told");

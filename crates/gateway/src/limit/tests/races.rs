@@ -22,9 +22,9 @@ async fn race(counters: &Counters, both: &Rules, one: &Rules) -> (usize, usize) 
     let mut passed = (0, 0);
     for _ in 0..EACH {
         let now = Some(START);
-        let decision = counters.decide(both, both.asks(&ada, "/"), now).await;
+        let decision = counters.decide(both, asks(both, &ada), now).await;
         passed.0 += usize::from(decision.refusal().is_none());
-        let decision = counters.decide(one, one.asks(&ada, "/"), now).await;
+        let decision = counters.decide(one, asks(one, &ada), now).await;
         passed.1 += usize::from(decision.refusal().is_none());
     }
     passed
@@ -53,7 +53,7 @@ fn threads_lose_nothing_of_what_others_take() {
     let half = THREADS * EACH * 100 / 2;
     let rules = rules(&format!("{}{}", rule("less", half), rule("more", half + 1)));
     let stage = Stage::local();
-    let asks = rules.asks(&request("GET", ADA, 1), "/");
+    let asks = asks(&rules, &request("GET", ADA, 1));
     let all_are_there = std::sync::Barrier::new(THREADS);
     let passed = all(|| {
         all_are_there.wait();
