@@ -1,69 +1,93 @@
 //! Deadlines of work that is mostly done in time.
 
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::task::coop;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 
-use crate::patience::{Patience, Timer};
 use crate::turn;
 
-/// Timers that a worker keeps: about as many requests as it answers at once.
-const KEPT: usize = 64;
-
-thread_local! {
-    static KEPT_TIMERS: RefCell<Vec<Timer>> = const { RefCell::new(Vec::new()) };
-}
-
-/// When something must be done. No timer is set before it is waited for; and a worker, whose requests
-/// mostly have the same time to be answered in, sets one again that it has set before, which costs
-/// nothing while the deadline is later.
+/// When something must be done: how long a connection waits for what its peer is to do next, by when a
+/// request must be answered.
+///
+/// Hardly any deadline is ever met, and each request has some. In a [turn](crate::turn) none of them has a
+/// timer: it tells when its task has to be woken, each time that it is polled, and the task has one timer
+/// for all. Elsewhere, and where somebody stands between it and the task (a future that many share, for
+/// one), a deadline has a timer of its own.
 #[derive(Debug)]
-pub struct Deadline(Patience);
+pub struct Deadline {
+    ends: Instant,
+    timer: Timer,
+}
 
 impl Deadline {
     /// One at `ends`.
     pub fn at(ends: Instant) -> Self {
-        Self(Patience::ending(ends))
+        let timer = Timer::default();
+        Self { ends, timer }
     }
 
-    /// Whether it has come; wakes the task when it does.
+    /// One that has come, until it is told another time.
+    pub(crate) fn now() -> Self {
+        Self::at(turn::now())
+    }
+
+    /// From now on it is so far away.
+    pub(crate) fn within(&mut self, limit: Duration) {
+        self.until(turn::now() + limit);
+    }
+
+    /// From now on it is at `ends`.
+    pub(crate) fn until(&mut self, ends: Instant) {
+        self.ends = ends;
+    }
+
+    /// Whether it has come; wakes the task when it does. Who waits for it polls it whenever the task is
+    /// polled.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.0.is_timed()
-            && turn::thread().is_some()
-            && let Some(timer) = KEPT_TIMERS.with_borrow_mut(Vec::pop)
-        {
-            self.0.be_timed_by(timer);
+        if self.ends <= turn::now() {
+            return Poll::Ready(());
         }
-        if coop::has_budget_remaining() {
-            return self.0.poll(cx);
+        if turn::wakes(cx, self.ends) {
+            // Whom it has woken before is gone.
+            self.timer = Timer::default();
+            return Poll::Pending;
         }
-        // Whoever always has something to do is put off at last, and would never hear of its deadline.
-        let late = poll_fn(|cx| self.0.poll(cx));
-        pin!(coop::unconstrained(late)).poll(cx)
+        self.timer.poll(cx, self.ends)
     }
 }
 
-impl Drop for Deadline {
-    fn drop(&mut self) {
-        // Others have no thread, and no runtime, of their own: a timer is of one only.
-        if turn::thread().is_none() {
-            return;
+/// Wakes a task, mostly never.
+#[derive(Debug, Default)]
+pub(crate) struct Timer(Option<Pin<Box<Sleep>>>);
+
+impl Timer {
+    /// Whether the task that has polled it last will be woken between now and then.
+    pub(crate) fn wakes_between(&self, now: Instant, then: Instant) -> bool {
+        let deadline = self.0.as_ref().map(|sleep| sleep.deadline());
+        deadline.is_some_and(|deadline| now < deadline && deadline <= then)
+    }
+
+    /// Whether `ends` has come. The timer stays where it is when that moves away, and looks for it when it
+    /// fires.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, ends: Instant) -> Poll<()> {
+        let sleep = self
+            .0
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(ends)));
+        if sleep.deadline() > ends {
+            sleep.as_mut().reset(ends);
         }
-        let Some(timer) = self.0.take_timer() else {
-            return;
-        };
-        // What is dropped is dropped when nothing is borrowed: whoever it would wake may end with it.
-        let _left = KEPT_TIMERS.with_borrow_mut(|kept| {
-            if kept.len() == KEPT {
-                return Some(timer);
+        loop {
+            // Whoever always has something to do is put off at last, and would never hear of it.
+            ready!(pin!(coop::unconstrained(sleep.as_mut())).poll(cx));
+            if sleep.deadline() >= ends {
+                return Poll::Ready(());
             }
-            kept.push(timer);
-            None
-        });
+            sleep.as_mut().reset(ends);
+        }
     }
 }
 
@@ -78,71 +102,4 @@ pub async fn before<T>(ends: Instant, mut work: Pin<&mut impl Future<Output = T>
 }
 
 #[cfg(test)]
-mod tests {
-    use std::future::{pending, ready};
-    use std::time::Duration;
-
-    use super::*;
-    use crate::turn::turns;
-
-    async fn waits(limit: Duration) -> Duration {
-        let begun = Instant::now();
-        let done = before(begun + limit, pin!(pending::<()>())).await;
-        assert_eq!(done, None);
-        begun.elapsed()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn each_ends_in_its_time() {
-        let limits = [10, 30, 5, 60].map(Duration::from_secs);
-        // The timer is one that was left by whoever was in time, or has fired.
-        turns(Box::pin(async move {
-            for limit in limits {
-                let (ends, work) = (Instant::now() + limit, pin!(tokio::task::yield_now()));
-                assert_eq!(before(ends, work).await, Some(()));
-                assert_eq!(KEPT_TIMERS.with_borrow(Vec::len), 1, "one for all");
-                assert_eq!(waits(limit).await, limit);
-            }
-        }))
-        .await;
-        for limit in limits {
-            assert_eq!(waits(limit).await, limit);
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_has_always_something_to_do_has_to_end_as_well() {
-        let begun = Instant::now();
-        let mut busy = pin!(poll_fn(|cx| {
-            while let Poll::Ready(step) = coop::poll_proceed(cx) {
-                step.made_progress();
-            }
-            Poll::<()>::Pending
-        }));
-        let limit = Duration::from_secs(1);
-        let step = async {
-            loop {
-                tokio::task::yield_now().await;
-                tokio::time::advance(limit / 10).await;
-                if begun.elapsed() > 3 * limit {
-                    return;
-                }
-            }
-        };
-        tokio::select! {
-            biased;
-            done = before(begun + limit, busy.as_mut()) => assert_eq!(done, None),
-            () = step => panic!("it goes on and on"),
-        }
-    }
-
-    #[tokio::test]
-    async fn what_is_done_at_once_needs_no_timer() {
-        let done = turns(Box::pin(async {
-            let done = before(Instant::now(), pin!(ready(5))).await;
-            assert_eq!(done, Some(5));
-            assert_eq!(KEPT_TIMERS.with_borrow(Vec::len), 0);
-        }));
-        done.await;
-    }
-}
+mod tests;

@@ -17,7 +17,6 @@ pub mod fuzzing;
 pub mod http1;
 mod link;
 pub mod network;
-mod patience;
 pub mod post;
 pub mod proxy_protocol;
 pub mod server;

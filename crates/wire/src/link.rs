@@ -11,8 +11,8 @@ use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::deadline::Deadline;
 use crate::http1::{Decoded, Decoder, Malformed};
-use crate::patience::Patience;
 use crate::post::Outbox;
 use crate::stream::Stream;
 
@@ -34,7 +34,7 @@ pub(crate) struct Link {
     /// What was read and not used yet.
     pub(crate) buffer: Bytes,
     /// With the peer, in whatever it is to do next.
-    pub(crate) patience: Patience,
+    pub(crate) patience: Deadline,
     /// The body that is being read.
     pub(crate) decoder: Decoder,
     /// Which body that is: others read nothing any more.
@@ -67,7 +67,7 @@ impl Link {
         Self {
             stream,
             buffer: Bytes::new(),
-            patience: Patience::new(),
+            patience: Deadline::now(),
             decoder: Decoder::done(),
             generation: 0,
             before_body: b"",

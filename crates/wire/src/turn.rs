@@ -1,68 +1,120 @@
-//! The time, as often as it is needed.
+//! What a task does between two waits, and what it has once for all that happens meanwhile: the time, and
+//! a timer.
 //!
 //! A request asks for the time in many places: for deadlines, for how long a server took, for how long
 //! all of it took. Each look at the clock costs as much as a few hundred instructions, and what a task
 //! does between two waits takes less than anybody measures. So a [worker](crate::workers) looks once for
 //! each turn of a connection, when the first one asks, as nginx and HAProxy look once for each round of
 //! their loops. Who measures [looks](look) again where something may have taken long.
+//!
+//! What waits has a deadline, and mostly several that lie in one another. A timer for each would be told
+//! anew with each request whom to wake. So they tell the turn when they would have to be woken, and the
+//! task has a timer for the first of them, which stays where it is while it is early enough.
 
 use std::cell::Cell;
-use std::future::poll_fn;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use tokio::time::Instant;
 
+use crate::deadline::Timer;
+use crate::woken::Woken;
 use crate::workers::Serving;
 
 thread_local! {
-    static TURN: Cell<Turn> = const { Cell::new(Turn::None) };
-    /// A number that no other thread has.
-    static THREAD: usize = {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        NEXT.fetch_add(1, Ordering::Relaxed)
+    static TURN: Turn = const {
+        Turn {
+            task: Cell::new(None),
+            time: Cell::new(None),
+            wakes: Cell::new(None),
+        }
     };
 }
 
-/// What is known of the time.
-#[derive(Clone, Copy)]
-enum Turn {
-    /// There are no turns: the clock is asked each time.
-    None,
-    /// Nobody has asked yet.
-    Begun,
-    /// It was asked in this turn.
-    At(Instant),
+/// The turn that lasts on a thread.
+struct Turn {
+    /// Whose turn it is; `None` while there is none.
+    task: Cell<Option<Woken>>,
+    /// What the clock said when it was asked last in the turn.
+    time: Cell<Option<Instant>>,
+    /// When the first of those that wait in the turn has to be woken.
+    wakes: Cell<Option<Instant>>,
+}
+
+impl Turn {
+    fn is(&self, task: Option<Woken>) {
+        self.task.set(task);
+        self.time.set(None);
+        self.wakes.set(None);
+    }
 }
 
 /// The time: in a turn, that of the last look in it.
 pub fn now() -> Instant {
-    match TURN.get() {
-        Turn::At(time) => time,
-        Turn::Begun | Turn::None => look(),
-    }
+    TURN.with(|turn| turn.time.get()).unwrap_or_else(look)
 }
 
 /// The time, by the clock. It is that of the turn from now on.
 pub fn look() -> Instant {
     let time = Instant::now();
-    if !matches!(TURN.get(), Turn::None) {
-        TURN.set(Turn::At(time));
-    }
+    TURN.with(|turn| {
+        if turn.task.get().is_some() {
+            turn.time.set(Some(time));
+        }
+    });
     time
 }
 
-/// The thread whose turn this runs in, which has a runtime of its own; `None` if this is no turn.
-pub(crate) fn thread() -> Option<usize> {
-    (!matches!(TURN.get(), Turn::None)).then(|| THREAD.with(|thread| *thread))
+/// Whether the turn sees to it that whoever `cx` wakes is polled again `then` at the latest, which is later
+/// than the time of the turn. It does so once: who goes on to wait asks again when it is polled again.
+pub(crate) fn wakes(cx: &Context<'_>, then: Instant) -> bool {
+    TURN.with(|turn| {
+        let task = turn.task.get();
+        if task.is_none() || task != Some(Woken::by(cx.waker())) {
+            return false;
+        }
+        let first = turn.wakes.get();
+        turn.wakes
+            .set(Some(first.map_or(then, |first| first.min(then))));
+        true
+    })
 }
 
 /// The serving of a connection, in turns: each ends when it waits.
-pub(crate) fn turns(mut serving: Serving) -> impl Future<Output = ()> + Send {
-    poll_fn(move |cx| {
-        TURN.set(Turn::Begun);
-        let _ends = Ends;
-        serving.as_mut().poll(cx)
-    })
+pub(crate) struct Turns {
+    serving: Serving,
+    timer: Timer,
+}
+
+impl Turns {
+    /// None yet.
+    pub(crate) fn new(serving: Serving) -> Self {
+        let timer = Timer::default();
+        Self { serving, timer }
+    }
+}
+
+impl Future for Turns {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        TURN.with(|turn| turn.is(Some(Woken::by(cx.waker()))));
+        let ends = Ends;
+        if self.serving.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let (wakes, time) = TURN.with(|turn| (turn.wakes.get(), turn.time.get()));
+        drop(ends);
+        let Some((wakes, time)) = wakes.zip(time) else {
+            // Nobody waits for a time.
+            return Poll::Pending;
+        };
+        if !self.timer.wakes_between(time, wakes) && self.timer.poll(cx, wakes).is_ready() {
+            // The turn took as long.
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
 }
 
 /// Ends the turn, also if it panics.
@@ -70,7 +122,7 @@ struct Ends;
 
 impl Drop for Ends {
     fn drop(&mut self) {
-        TURN.set(Turn::None);
+        TURN.with(|turn| turn.is(None));
     }
 }
 
@@ -89,7 +141,7 @@ mod tests {
     async fn a_turn_has_one_time() {
         let before = now();
         later(before);
-        turns(Box::pin(async move {
+        Turns::new(Box::pin(async move {
             let first = now();
             assert!(first > before, "outside of turns the clock is asked");
             later(first);

@@ -14,7 +14,8 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_util::task::TaskTracker;
 
-use crate::{post, turn};
+use crate::post;
+use crate::turn::Turns;
 
 /// Connections that may wait for a worker to look up.
 const QUEUE: usize = 1024;
@@ -138,7 +139,7 @@ async fn work(
         let serving = serve(stream, peer);
         connections.spawn(async move {
             let _place = place;
-            turn::turns(serving).await;
+            Turns::new(serving).await;
         });
     }
     connections.close();
