@@ -10,7 +10,7 @@ use http::{Request, Response, Uri};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
 use platform::context::RequestContext;
-use platform::http::entry::{REQUEST_ID, TRACEPARENT, written};
+use platform::http::entry::{REQUEST_ID, TRACEPARENT, write_refusal};
 use platform::http::{Origin, refuse};
 use tokio::time::timeout_at;
 use wire::client::{Added, Fields};
@@ -240,11 +240,11 @@ async fn ask_shop(
 ) -> Result<Response<Body>, Problem> {
     let shop = shop.ok_or_else(no_upstream)?;
     let uri = request.uri().clone();
-    let response = shop.call(request).await;
-    Ok(match &told.context {
-        Some(context) => written(response, uri.path(), context.trace),
-        None => response,
-    })
+    let mut response = shop.call(request).await;
+    if let Some(context) = &told.context {
+        write_refusal(&mut response, uri.path(), context.trace);
+    }
+    Ok(response)
 }
 
 fn late_shop() -> Problem {

@@ -15,13 +15,14 @@ use crate::link::{BodyError, SharedLink};
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A body. Nothing is read before somebody asks for it.
+///
+/// It is one pointer, as answers are moved through many hands: with it they are what a processor moves
+/// without a loop.
 #[derive(Debug, Default)]
-pub struct Body(Kind);
+pub struct Body(Option<Box<Kind>>);
 
-#[derive(Default)]
+/// A body that is not empty.
 enum Kind {
-    #[default]
-    Empty,
     Full(Bytes),
     Http1(Incoming),
     Http2(hyper::body::Incoming),
@@ -31,7 +32,6 @@ enum Kind {
 impl std::fmt::Debug for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Empty => "Empty",
             Self::Full(_) => "Full",
             Self::Http1(_) => "Http1",
             Self::Http2(_) => "Http2",
@@ -59,17 +59,16 @@ pub(crate) trait Companion: Send {
 impl Body {
     /// No body.
     pub const fn empty() -> Self {
-        Self(Kind::Empty)
+        Self(None)
     }
 
     /// These bytes.
     pub fn full(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        Self(if bytes.is_empty() {
-            Kind::Empty
-        } else {
-            Kind::Full(bytes)
-        })
+        if bytes.is_empty() {
+            return Self::empty();
+        }
+        Self::of(Kind::Full(bytes))
     }
 
     /// Any body.
@@ -81,44 +80,50 @@ impl Body {
         if body.is_end_stream() {
             return Self::empty();
         }
-        Self(Kind::Other(body.map_err(Into::into).boxed_unsync()))
+        Self::of(Kind::Other(body.map_err(Into::into).boxed_unsync()))
+    }
+
+    fn of(kind: Kind) -> Self {
+        Self(Some(Box::new(kind)))
     }
 
     pub(crate) fn http1(incoming: Incoming) -> Self {
-        Self(Kind::Http1(incoming))
+        Self::of(Kind::Http1(incoming))
     }
 
     pub(crate) fn http2(incoming: hyper::body::Incoming) -> Self {
         if http_body::Body::is_end_stream(&incoming) {
             return Self::empty();
         }
-        Self(Kind::Http2(incoming))
+        Self::of(Kind::Http2(incoming))
     }
 
     /// The whole body, if it is here already.
     pub fn whole(&self) -> Option<&[u8]> {
-        match &self.0 {
-            Kind::Empty => Some(b""),
-            Kind::Full(bytes) => Some(bytes),
-            _ => None,
+        match self.0.as_deref() {
+            None => Some(b""),
+            Some(Kind::Full(bytes)) => Some(bytes),
+            Some(_) => None,
         }
     }
 
     /// All of it, if it is here already; else the body.
     pub fn into_whole(self) -> Result<Bytes, Self> {
         match self.0 {
-            Kind::Empty => Ok(Bytes::new()),
-            Kind::Full(bytes) => Ok(bytes),
-            _ => Err(self),
+            None => Ok(Bytes::new()),
+            Some(kind) => match *kind {
+                Kind::Full(bytes) => Ok(bytes),
+                other => Err(Self::of(other)),
+            },
         }
     }
 
     /// A copy, if it is here already; nothing is copied but a reference.
     pub fn try_clone(&self) -> Option<Self> {
-        match &self.0 {
-            Kind::Empty => Some(Self::empty()),
-            Kind::Full(bytes) => Some(Self::full(bytes.clone())),
-            _ => None,
+        match self.0.as_deref() {
+            None => Some(Self::empty()),
+            Some(Kind::Full(bytes)) => Some(Self::full(bytes.clone())),
+            Some(_) => None,
         }
     }
 }
@@ -137,11 +142,13 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match &mut self.0 {
-            Kind::Empty => Poll::Ready(None),
+        let Some(kind) = self.0.as_deref_mut() else {
+            return Poll::Ready(None);
+        };
+        match kind {
             Kind::Full(bytes) => {
                 let bytes = std::mem::take(bytes);
-                self.0 = Kind::Empty;
+                self.0 = None;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             Kind::Http1(incoming) => incoming.poll_frame(cx),
@@ -154,18 +161,19 @@ impl http_body::Body for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
-            Kind::Empty => true,
+        self.0.as_deref().is_none_or(|kind| match kind {
             Kind::Full(_) => false,
             Kind::Http1(incoming) => incoming.over,
             Kind::Http2(incoming) => incoming.is_end_stream(),
             Kind::Other(body) => body.is_end_stream(),
-        }
+        })
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
-            Kind::Empty => SizeHint::with_exact(0),
+        let Some(kind) = self.0.as_deref() else {
+            return SizeHint::with_exact(0);
+        };
+        match kind {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Http1(incoming) => incoming
                 .left()

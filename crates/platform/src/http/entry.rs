@@ -55,7 +55,7 @@ pub struct Entry<S> {
     inner: S,
 }
 
-/// Behind one pointer, as every request holds it.
+/// Behind one pointer, as every connection holds it.
 #[derive(Debug)]
 struct Shared {
     http: HttpContext,
@@ -105,7 +105,7 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let shared = self.shared.clone();
+        let shared = &*self.shared;
         let mut arrival = Arrival::of(&shared.http, self.trust, self.connection, &request);
         // Called here and not in the future, which would hold the request, and be so much larger.
         let running = match too_long(&request, &shared.http.settings) {
@@ -120,7 +120,7 @@ where
                 std::panic::catch_unwind(call).map_err(|_| panicked())
             }),
         };
-        Box::pin(arrival.answer(shared, running))
+        Box::pin(arrival.answer(running))
     }
 }
 
@@ -128,6 +128,8 @@ where
 struct Arrival {
     started: Instant,
     limit: Duration,
+    /// From when on that is told.
+    slow: Duration,
     context: Entered,
     uri: Uri,
 }
@@ -147,6 +149,7 @@ impl Arrival {
         Self {
             started,
             limit,
+            slow: http.settings.slow,
             context: Entered::new(RequestContext::of_request(
                 trace,
                 started + limit,
@@ -173,7 +176,6 @@ impl Arrival {
 
     async fn answer(
         mut self,
-        shared: Arc<Shared>,
         running: Result<impl Future<Output = Result<Response<Body>, Infallible>>, Problem>,
     ) -> Result<Response<Body>, Infallible> {
         let mut response = match running {
@@ -186,12 +188,12 @@ impl Arrival {
         };
         let context = self.context.context();
         let (path, trace) = (self.uri.path(), context.trace);
-        response = written(response, path, trace);
+        write_refusal(&mut response, path, trace);
         // Who has measured it has just looked at the clock.
         let took = turn::now()
             .into_std()
             .saturating_duration_since(self.started);
-        if took > shared.http.settings.slow {
+        if took > self.slow {
             let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             tracing::warn!(path, millis, trace_id = %trace.trace_id_text(), "a slow answer");
         }
@@ -254,12 +256,11 @@ fn too_long(request: &Request<Body>, settings: &HttpSettings) -> Option<Problem>
     None
 }
 
-/// The answer to what `path` asked for in `trace`, with its problem written if it is one. For what changes
-/// or keeps answers before they leave; all others are written at the listener.
-pub fn written(mut response: Response<Body>, path: &str, trace: TraceContext) -> Response<Body> {
-    match response.extensions_mut().remove::<Unwritten>() {
-        Some(Unwritten(problem)) => told(&problem, path, trace, response),
-        None => response,
+/// Writes the problem of an answer, if it is one, to what `path` asked for in `trace`. For what changes or
+/// keeps answers before they leave; all others are written at the listener.
+pub fn write_refusal(response: &mut Response<Body>, path: &str, trace: TraceContext) {
+    if let Some(Unwritten(problem)) = response.extensions_mut().remove::<Unwritten>() {
+        *response = told(&problem, path, trace, response);
     }
 }
 
@@ -269,7 +270,7 @@ fn told(
     problem: &Problem,
     path: &str,
     trace: TraceContext,
-    bare: Response<Body>,
+    bare: &Response<Body>,
 ) -> Response<Body> {
     let trace_id = trace.trace_id_text();
     if problem.status >= 500 {
