@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use http::header::{FORWARDED, HOST};
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use platform::http::{Origin, Scheme};
 use wire::client::Fields;
 use wire::network::Networks;
@@ -56,16 +56,17 @@ pub enum Forwarding {
 #[error("the field Forwarded is malformed (RFC 7239, section 4)")]
 pub(crate) struct Unreadable;
 
-/// Takes all that tells of hops out of `headers`, and finds out where the request comes from.
+/// Takes all that tells of hops out of the `headers` of a request for `host`, and finds out where it comes
+/// from.
 pub(crate) fn take(
     headers: &mut HeaderMap,
-    uri: &Uri,
+    host: Option<HeaderValue>,
     connection: &Connection,
     trusted: &Networks,
     forwarding: Forwarding,
 ) -> Result<Origin, Unreadable> {
     let mut origin = Origin::direct(connection.peer.ip().to_canonical());
-    origin.host = asked_host(headers, uri);
+    origin.host = host;
     if connection.encrypted {
         origin.scheme = Scheme::Https;
     }
@@ -177,11 +178,9 @@ pub(crate) fn announce(fields: &mut Fields<'_>, origin: &Origin, forwarding: For
     }
 }
 
-/// Removes what [`announce`] says, where somebody may have said it since [`take`].
-pub(crate) fn unsay(headers: &mut HeaderMap) {
-    for name in [FOR, PROTO, ORIGINAL_HOST, FORWARDED] {
-        headers.remove(name);
-    }
+/// Whether [`announce`] says it, or would if there were something to say: nobody else may.
+pub(crate) fn is_announced(name: &HeaderName) -> bool {
+    [FOR, PROTO, ORIGINAL_HOST, FORWARDED].contains(name)
 }
 
 /// Every request has an address in its text: that of IPv4 is not worth a formatter.
@@ -225,10 +224,11 @@ fn from_the_right<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterato
         .map(str::trim)
 }
 
-fn asked_host(headers: &HeaderMap, uri: &Uri) -> Option<HeaderValue> {
-    match uri.authority() {
+/// The host that a request is for.
+pub(crate) fn asked_host<B>(request: &Request<B>) -> Option<HeaderValue> {
+    match request.uri().authority() {
         Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
-        None => headers.get(HOST).cloned(),
+        None => request.headers().get(HOST).cloned(),
     }
 }
 

@@ -119,11 +119,11 @@ fn origin(door: &Inner, request: &mut Request<Body>) -> Result<Origin, Problem> 
         peer: ([0, 0, 0, 0], 0).into(),
         encrypted: false,
     });
-    let uri = request.uri().clone();
+    let host = client_address::asked_host(request);
     let (trusted, forwarding) = (&door.trusted, door.forwarding);
     client_address::take(
         request.headers_mut(),
-        &uri,
+        host,
         &connection,
         trusted,
         forwarding,

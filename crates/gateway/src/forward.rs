@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::header::HOST;
 use http::uri::PathAndQuery;
-use http::{Request, Response, Uri};
+use http::{HeaderName, Request, Response, Uri};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
 use platform::context::RequestContext;
@@ -16,7 +16,7 @@ use tokio::time::timeout_at;
 use wire::client::{Added, Fields};
 use wire::{Body, turn};
 
-use crate::client_address::{Forwarding, announce, unsay};
+use crate::client_address::{Forwarding, announce, is_announced};
 use crate::rewrite::Rewrite;
 use crate::shop::Shop;
 use crate::snapshot::Surroundings;
@@ -30,8 +30,6 @@ pub(crate) struct Forward {
     /// The path that the upstream sees.
     rewrite: Option<Rewrite>,
     keep_host: bool,
-    /// Whether the route may have added fields to the request.
-    changes: bool,
     forwarding: Forwarding,
     deadline: Duration,
     retries: u8,
@@ -81,7 +79,6 @@ impl Forward {
             leads_to: LeadsTo::new(route, around, find)?,
             rewrite,
             keep_host: route.keep_host,
-            changes: route.request.is_some(),
             forwarding: around.forwarding,
             deadline: route.deadline.unwrap_or(around.longest).min(around.longest),
             retries: route.retries,
@@ -130,7 +127,7 @@ impl Forward {
         async move {
             let sent = match (prepared, &self.leads_to) {
                 (Ok(()), LeadsTo::Upstreams(targets)) => match drawn(targets) {
-                    Some(upstream) => upstream.send(&mut parts, &told, body, sending).await,
+                    Some(upstream) => upstream.send(&parts, &told, body, sending).await,
                     None => Err(no_upstream()),
                 },
                 (Ok(()), LeadsTo::Shop(shop)) => {
@@ -174,20 +171,9 @@ impl Forward {
         if let Some(path) = self.path(parts.uri.path()) {
             parts.uri = with_path(&parts.uri, &path)?;
         }
-        let headers = &mut parts.headers;
         let host = told.origin().and_then(|origin| origin.host.as_ref());
         if let Some(host) = host.filter(|_| self.keep_host) {
-            headers.insert(HOST, host.clone());
-        }
-        // What is told must not be there before: a server may believe the first of two.
-        if self.changes && told.origin().is_some() {
-            unsay(headers);
-        }
-        if let Some(context) = &told.context {
-            headers.remove(TRACEPARENT);
-            if context.request_id.is_some() {
-                headers.remove(REQUEST_ID);
-            }
+            parts.headers.insert(HOST, host.clone());
         }
         Ok(())
     }
@@ -218,6 +204,14 @@ impl Added for Told {
                 fields.add(&REQUEST_ID, |text| context.write_request_id(text));
             }
         }
+    }
+
+    fn replaces(&self, name: &HeaderName) -> bool {
+        let of_context = |context: &Arc<RequestContext>| {
+            *name == TRACEPARENT || (*name == REQUEST_ID && context.request_id.is_some())
+        };
+        (self.origin().is_some() && is_announced(name))
+            || self.context.as_ref().is_some_and(of_context)
     }
 }
 

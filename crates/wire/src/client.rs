@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
+use http::uri::Scheme;
 use http::{Request, Response};
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -74,6 +75,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// Whether the server speaks HTTP/2.
     pub http2: bool,
+    /// What requests say in HTTP/2 that they were asked for with.
+    pub scheme: Scheme,
 }
 
 impl Default for Settings {
@@ -84,6 +87,7 @@ impl Default for Settings {
             idle_timeout: Duration::from_secs(50),
             timeout: Duration::from_secs(60),
             http2: false,
+            scheme: Scheme::HTTP,
         }
     }
 }
@@ -93,7 +97,7 @@ impl Default for Settings {
 pub struct Asking<'a> {
     /// Its head.
     pub parts: &'a Parts,
-    /// What is sent behind that.
+    /// What is sent besides.
     pub added: &'a dyn Added,
     /// The present time.
     pub begun: Instant,
@@ -165,9 +169,8 @@ impl Pool {
         let Asking { begun, limit, .. } = asking;
         if self.0.settings.http2 {
             let mut request = Request::from_parts(asking.parts.clone(), body);
-            let added = added::map(asking.added).map_err(ExchangeError::Malformed)?;
-            request.headers_mut().extend(added);
-            let exchange = self.0.http2.exchange(&*self.0.connect, request);
+            added::insert(asking.added, request.headers_mut())?;
+            let exchange = self.0.http2.exchange(&self.0, request);
             let exchange = Box::pin(tokio::time::timeout(limit, exchange));
             return exchange.await.unwrap_or(Err(ExchangeError::Slow));
         }

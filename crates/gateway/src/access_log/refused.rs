@@ -50,8 +50,9 @@ impl RefusedLog {
             return Some(peer);
         };
         let mut headers = asked.request.headers().clone();
-        let (uri, trusted) = (asked.request.uri(), &self.trusted);
-        let origin = client_address::take(&mut headers, uri, &connection, trusted, self.forwarding);
+        let (trusted, forwarding) = (&self.trusted, self.forwarding);
+        // Whom it is for is told nobody.
+        let origin = client_address::take(&mut headers, None, &connection, trusted, forwarding);
         origin.ok().map(|origin| origin.client)
     }
 }

@@ -40,13 +40,8 @@ fn try_origin(
     fields: &[(&'static str, &str)],
 ) -> Result<Origin, Unreadable> {
     let mut headers = headers(fields);
-    let origin = take(
-        &mut headers,
-        &Uri::from_static("/"),
-        &connected(peer),
-        &trusted(),
-        forwarding,
-    )?;
+    let host = headers.get(HOST).cloned();
+    let origin = take(&mut headers, host, &connected(peer), &trusted(), forwarding)?;
     assert!(
         headers.keys().all(|name| *name == HOST),
         "left behind: {headers:?}"
@@ -288,8 +283,8 @@ proptest! {
         let found = followed(peer, &hops_text(&hops, forwarding), forwarding);
         let found = found.expect("readable");
         let mut told = announced(&found, forwarding);
-        let (uri, us) = (Uri::from_static("/"), connected("10.0.0.9"));
-        let next = take(&mut told, &uri, &us, &trusted(), forwarding).expect("readable");
+        let us = connected("10.0.0.9");
+        let next = take(&mut told, None, &us, &trusted(), forwarding).expect("readable");
         prop_assert_eq!(next.client, found.client);
         prop_assert_eq!(next.scheme, found.scheme);
         prop_assert_eq!(&next.via[..next.via.len() - 1], &found.via[..]);
@@ -301,7 +296,6 @@ proptest! {
         let mut headers = HeaderMap::new();
         headers.insert("x-forwarded-for", value.clone());
         headers.insert("forwarded", value);
-        let uri = Uri::from_static("/");
-        let _ = take(&mut headers, &uri, &connected("10.0.0.1"), &trusted(), forwarding);
+        let _ = take(&mut headers, None, &connected("10.0.0.1"), &trusted(), forwarding);
     }
 }

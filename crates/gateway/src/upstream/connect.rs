@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::uri::Scheme;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -53,6 +54,14 @@ impl Dial {
             tls,
             timeout: definition.connect_timeout,
         })
+    }
+
+    /// What the server is spoken to with.
+    pub(crate) fn scheme(&self) -> Scheme {
+        match self.tls {
+            Some(_) => Scheme::HTTPS,
+            None => Scheme::HTTP,
+        }
     }
 
     async fn dial(&self) -> io::Result<Stream> {

@@ -54,9 +54,7 @@ impl Upstream {
             return (result, None);
         };
         self.measures.hedged.inc();
-        let mut copy = parts.clone();
-        second.address(&mut copy, sending);
-        let two = pin!(self.exchange(&second, (&copy, added), Body::empty(), true, sending));
+        let two = pin!(self.exchange(&second, (parts, added), Body::empty(), true, sending));
         let (result, second_won) = match select(one, two).await {
             Either::Left((result, _)) if is_good(&result) => (result, false),
             Either::Left((_, two)) => (two.await, true),

@@ -72,6 +72,7 @@ impl Member {
             idle: definition.idle,
             idle_timeout: definition.idle_timeout,
             http2: definition.http2,
+            scheme: dial.scheme(),
             ..Settings::default()
         };
         let pool = || Pool::new(dial.clone(), settings.clone());

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use http::header::HOST;
 use http::request::Parts;
-use http::{HeaderName, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
 use tokio::time::Instant;
-use wire::client::{Added, Asking, ExchangeError};
+use wire::client::{Added, Asking, ExchangeError, Fields};
 use wire::{Body, turn};
 
 use super::balance::Admission;
@@ -35,12 +35,23 @@ pub(crate) struct Sending {
     pub(crate) hedge: Option<Hedge>,
 }
 
-impl Admission<'_> {
-    /// Addresses a request to the server.
-    pub(super) fn address(&self, parts: &mut Parts, sending: Sending) {
-        if !sending.keep_host {
-            parts.headers.insert(HOST, self.member.host.clone());
+/// What is sent to one server beside the request.
+struct ToServer<'a> {
+    /// What it is called, if it shall see that.
+    host: Option<&'a HeaderValue>,
+    added: &'a dyn Added,
+}
+
+impl Added for ToServer<'_> {
+    fn write(&self, fields: &mut Fields<'_>) {
+        if let Some(host) = self.host {
+            fields.add(&HOST, |text| text.extend_from_slice(host.as_bytes()));
         }
+        self.added.write(fields);
+    }
+
+    fn replaces(&self, name: &HeaderName) -> bool {
+        (self.host.is_some() && *name == HOST) || self.added.replaces(name)
     }
 }
 
@@ -48,7 +59,7 @@ impl Upstream {
     /// Sends a request to one of the servers, and returns the head of the answer.
     pub(crate) async fn send(
         &self,
-        parts: &mut Parts,
+        parts: &Parts,
         added: &dyn Added,
         body: Body,
         mut sending: Sending,
@@ -72,7 +83,6 @@ impl Upstream {
             if failure.is_some() {
                 self.measures.repeated.inc();
             }
-            server.address(parts, sending);
             let may_repeat = tried.len() < usize::from(sending.retries);
             let sent = body.take().unwrap_or_default();
             let copy = if may_repeat { sent.try_clone() } else { None };
@@ -117,9 +127,10 @@ impl Upstream {
         } = sending;
         let attempt = member.attempt(self.at(begun));
         note(|trail| trail.asks(&self.name, &member.url));
+        let host = (!sending.keep_host).then_some(&member.host);
         let asking = Asking {
             parts,
-            added,
+            added: &ToServer { host, added },
             begun,
             limit: deadline.saturating_duration_since(begun),
             again: harmless,

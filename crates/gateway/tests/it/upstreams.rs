@@ -46,6 +46,34 @@ pub(crate) async fn told(bridge: &Bridge, outcome: &str) -> usize {
 }
 
 #[tokio::test]
+async fn a_server_that_speaks_http2_hears_the_same() {
+    let backend = Backend::start("one").await;
+    let authority = backend.address().to_string();
+    for (keep, host) in [(false, authority.as_str()), (true, "shop.example")] {
+        for protocol in ["http2 = true", ""] {
+            let table = table(&[&backend], protocol) + &format!("keep_host = {keep}\n");
+            let bridge = Bridge::open(&table).await;
+            let asked = bridge
+                .client()
+                .get("/all/x?y=1")
+                .header("host", "shop.example");
+            let seen = asked.await.expect(200);
+            let target = seen["target"].as_str().expect("a target");
+            let told = match protocol {
+                "" => seen["headers"]["host"].as_str().expect("a host"),
+                _ => target
+                    .strip_prefix("http://")
+                    .and_then(|target| target.split('/').next())
+                    .expect("an authority"),
+            };
+            assert_eq!(told, host, "{protocol:?}, kept: {keep}");
+            assert!(target.ends_with("/all/x?y=1"), "{target}");
+            assert_eq!(seen["headers"]["x-forwarded-host"], "shop.example");
+        }
+    }
+}
+
+#[tokio::test]
 async fn work_is_spread() {
     let (a, b) = (Backend::start("a").await, Backend::start("b").await);
     let bridge = Bridge::open(&table(&[&a, &b], "")).await;

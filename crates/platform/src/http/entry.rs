@@ -106,9 +106,11 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let shared = &*self.shared;
-        let mut arrival = Arrival::of(&shared.http, self.trust, self.connection, &request);
+        let said = Said::by(request.headers());
+        let asked = (&request, &said);
+        let mut arrival = Arrival::of(&shared.http, self.trust, self.connection, asked);
         // Called here and not in the future, which would hold the request, and be so much larger.
-        let running = match too_long(&request, &shared.http.settings) {
+        let running = match too_long(request.uri(), said.bytes, &shared.http.settings) {
             Some(problem) => {
                 if let Some(watch) = &shared.watch {
                     watch.refused(&arrival.refused(&request, &problem));
@@ -139,12 +141,12 @@ impl Arrival {
         http: &HttpContext,
         trust: Trust,
         connection: Option<Connection>,
-        request: &Request<Body>,
+        (request, said): (&Request<Body>, &Said<'_>),
     ) -> Self {
         let started = turn::now().into_std();
-        let trace = trace(http, request.headers());
-        let limit = deadline(http, trust, request.headers());
-        let named = named_id(request.headers()).cloned();
+        let trace = said.trace(http);
+        let limit = said.deadline(http, trust);
+        let named = said.request_id.filter(|id| is_plain(id)).cloned();
         let request_id = named.map_or(RequestId::OfTrace, RequestId::Named);
         Self {
             started,
@@ -237,17 +239,13 @@ fn panicked() -> Problem {
 
 /// The parser lets twice as much through, so that what is a little too long gets an answer that
 /// says so.
-fn too_long(request: &Request<Body>, settings: &HttpSettings) -> Option<Problem> {
-    let target = request.uri().path_and_query();
+fn too_long(target: &Uri, header: usize, settings: &HttpSettings) -> Option<Problem> {
+    let target = target.path_and_query();
     if target.is_some_and(|target| target.as_str().len() > settings.uri_limit) {
         let detail = format!("the target is longer than {} bytes", settings.uri_limit);
         return Some(Problem::new(Kind::UriTooLong, codes::URI_TOO_LONG, detail));
     }
-    let fields = request.headers().iter();
-    let bytes: usize = fields
-        .map(|(name, value)| name.as_str().len() + value.len())
-        .sum();
-    if bytes > settings.header_limit {
+    if header > settings.header_limit {
         let limit = settings.header_limit;
         let detail = format!("the header section is larger than {limit} bytes");
         let code = codes::HEADERS_TOO_LARGE;
@@ -303,36 +301,64 @@ fn causes(problem: &Problem) -> String {
     chain
 }
 
-fn trace(http: &HttpContext, headers: &HeaderMap) -> TraceContext {
-    let sent = headers
-        .get(TRACEPARENT)
-        .and_then(|value| value.to_str().ok());
-    match sent.and_then(|text| text.parse::<TraceContext>().ok()) {
-        Some(parent) => parent.child(&http.sources),
-        None => TraceContext::root(&http.sources),
-    }
+/// What fields say to the entry, found in one walk: looking for each would cost more.
+#[derive(Default)]
+struct Said<'a> {
+    /// Of all names and values.
+    bytes: usize,
+    traceparent: Option<&'a HeaderValue>,
+    request_id: Option<&'a HeaderValue>,
+    deadline: Option<&'a HeaderValue>,
 }
 
-fn deadline(http: &HttpContext, trust: Trust, headers: &HeaderMap) -> Duration {
-    let limit = http.settings.deadline;
-    if trust == Trust::Public {
-        return limit;
+impl<'a> Said<'a> {
+    fn by(headers: &'a HeaderMap) -> Self {
+        let mut said = Self::default();
+        for (name, value) in headers {
+            said.bytes += name.as_str().len() + value.len();
+            let place = match name {
+                name if *name == TRACEPARENT => &mut said.traceparent,
+                name if *name == REQUEST_ID => &mut said.request_id,
+                name if *name == DEADLINE => &mut said.deadline,
+                _ => continue,
+            };
+            // Of several the first counts.
+            place.get_or_insert(value);
+        }
+        said
     }
-    let asked = headers.get(DEADLINE);
-    let asked = asked.and_then(|value| value.to_str().ok()?.parse().ok());
-    asked.map_or(limit, |millis| limit.min(Duration::from_millis(millis)))
+
+    fn trace(&self, http: &HttpContext) -> TraceContext {
+        let sent = self.traceparent.and_then(|value| value.to_str().ok());
+        match sent.and_then(|text| text.parse::<TraceContext>().ok()) {
+            Some(parent) => parent.child(&http.sources),
+            None => TraceContext::root(&http.sources),
+        }
+    }
+
+    fn deadline(&self, http: &HttpContext, trust: Trust) -> Duration {
+        let limit = http.settings.deadline;
+        if trust == Trust::Public {
+            return limit;
+        }
+        let asked = self
+            .deadline
+            .and_then(|value| value.to_str().ok()?.parse().ok());
+        asked.map_or(limit, |millis| limit.min(Duration::from_millis(millis)))
+    }
 }
 
 /// What a client calls its request, if that is plain.
 pub fn named_id(headers: &HeaderMap) -> Option<&HeaderValue> {
-    let plain = |value: &&HeaderValue| {
-        let bytes = value.as_bytes();
-        (1..=64).contains(&bytes.len())
-            && bytes
-                .iter()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
-    };
-    headers.get(REQUEST_ID).filter(plain)
+    headers.get(REQUEST_ID).filter(|id| is_plain(id))
+}
+
+fn is_plain(id: &HeaderValue) -> bool {
+    let bytes = id.as_bytes();
+    (1..=64).contains(&bytes.len())
+        && bytes
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
 }
 
 /// Answers for paths that no route has.

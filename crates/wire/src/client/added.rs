@@ -4,16 +4,23 @@ use http::{HeaderMap, HeaderName};
 
 use crate::http1::{Malformed, fields};
 
-/// Fields that go out behind those of a request. They are written into its head at once: in its map, each
+/// Fields that go out before those of a request. They are written into its head at once: in its map, each
 /// would take an allocation, a hash and a place before that.
 pub trait Added: Sync {
-    /// Writes them. None of them may be among those of the request.
+    /// Writes them.
     fn write(&self, fields: &mut Fields<'_>);
+    /// Whether a field of the request is not sent, as nobody but the proxy may say it: a server may believe
+    /// the first of two, or the last. All that are written are such.
+    fn replaces(&self, name: &HeaderName) -> bool;
 }
 
 /// Nothing.
 impl Added for () {
     fn write(&self, _: &mut Fields<'_>) {}
+
+    fn replaces(&self, _: &HeaderName) -> bool {
+        false
+    }
 }
 
 /// The end of a head, where fields can be added.
@@ -66,12 +73,21 @@ fn ends(bytes: &[u8]) -> usize {
     bytes.chunks(128).map(|part| usize::from(of(part))).sum()
 }
 
-/// The same as a map, for a protocol that does not write lines.
-pub(super) fn map(added: &dyn Added) -> Result<HeaderMap, Malformed> {
+/// The same in a map, for a protocol that does not write lines.
+pub(super) fn insert(added: &dyn Added, headers: &mut HeaderMap) -> Result<(), Malformed> {
+    let replaced: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| added.replaces(name))
+        .cloned()
+        .collect();
+    for name in replaced {
+        headers.remove(name);
+    }
     let mut text = Vec::new();
     added.write(&mut Fields::new(&mut text));
     text.extend_from_slice(b"\r\n");
-    fields(text)
+    headers.extend(fields(text)?);
+    Ok(())
 }
 
 #[cfg(test)]

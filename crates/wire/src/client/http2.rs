@@ -1,12 +1,14 @@
 //! Exchanges over HTTP/2: many on one connection, which hyper drives.
 
 use http::header::{CONNECTION, HOST, TE, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderName, Request, Response, Version};
+use http::uri::{Authority, Scheme};
+use http::{HeaderMap, HeaderName, Request, Response, Uri, Version};
 use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
-use super::{Connect, ExchangeError};
+use super::{Connect, ExchangeError, Shared};
 use crate::body::Body;
+use crate::http1::{Malformed, rooted};
 
 /// The connection of one thread to one server, made when it is needed.
 #[derive(Default)]
@@ -21,10 +23,11 @@ impl std::fmt::Debug for Sender {
 impl Sender {
     pub(super) async fn exchange(
         &self,
-        connect: &dyn Connect,
+        of: &Shared,
         mut request: Request<Body>,
     ) -> Result<Response<Body>, ExchangeError> {
-        let mut sender = self.sender(connect).await?;
+        let mut sender = self.sender(&*of.connect).await?;
+        address(&mut request, &of.settings.scheme)?;
         strip(request.headers_mut());
         *request.version_mut() = Version::HTTP_2;
         sender.ready().await.map_err(ExchangeError::Http2)?;
@@ -58,6 +61,22 @@ impl Sender {
         *kept = Some(sender.clone());
         Ok(sender)
     }
+}
+
+/// Names in the target whom the request is for, which is nowhere else in HTTP/2 (RFC 9113, section 8.3.1):
+/// what `Host` says, which who sends a request on has set.
+fn address(request: &mut Request<Body>, scheme: &Scheme) -> Result<(), Malformed> {
+    const BAD: Malformed = Malformed::Syntax("the host");
+    let Some(host) = request.headers().get(HOST) else {
+        return Ok(());
+    };
+    let authority = Authority::try_from(host.as_bytes()).map_err(|_| BAD)?;
+    let mut parts = std::mem::take(request.uri_mut()).into_parts();
+    parts.authority = Some(authority);
+    parts.scheme = Some(scheme.clone());
+    parts.path_and_query = rooted(parts.path_and_query.as_ref());
+    *request.uri_mut() = Uri::from_parts(parts).map_err(|_| BAD)?;
+    Ok(())
 }
 
 /// HTTP/2 has no fields that concern one connection only (RFC 9113, section 8.2.2).

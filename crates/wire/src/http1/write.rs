@@ -36,7 +36,7 @@ pub(crate) fn response_head(
     out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
     out.extend_from_slice(b"\r\n");
     // Without a framing of ours, the length that HEAD and 304 tell is that of another response.
-    if !fields(out, headers, framing.is_some()) {
+    if !fields(out, headers, framing.is_some(), |_| false) {
         date(out);
     }
     ends(out, headers, framing, persistence);
@@ -56,8 +56,8 @@ pub(crate) fn request_head(
     let path = target.path_and_query().map_or("/", |path| path.as_str());
     out.extend_from_slice(path.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    fields(out, headers, true);
     added.write(&mut Fields::new(out));
+    fields(out, headers, true, |name| added.replaces(name));
     let bodiless = framing == Framing::Length(0);
     let usual = matches!(
         *method,
@@ -67,8 +67,14 @@ pub(crate) fn request_head(
     ends(out, headers, framing, persistence);
 }
 
-/// Everything but what concerns this connection and this body; whether there is a date.
-fn fields(out: &mut Vec<u8>, headers: &HeaderMap, framed: bool) -> bool {
+/// Everything but what concerns this connection and this body, and what is `left_out`; whether there is a
+/// date.
+fn fields(
+    out: &mut Vec<u8>,
+    headers: &HeaderMap,
+    framed: bool,
+    left_out: impl Fn(&HeaderName) -> bool,
+) -> bool {
     let mut dated = false;
     for (name, value) in headers {
         match *name {
@@ -76,6 +82,7 @@ fn fields(out: &mut Vec<u8>, headers: &HeaderMap, framed: bool) -> bool {
             CONTENT_LENGTH if framed => continue,
             DATE => dated = true,
             _ if matches!(name.as_str(), "keep-alive" | "proxy-connection") => continue,
+            _ if left_out(name) => continue,
             _ => {}
         }
         field(out, name, value);

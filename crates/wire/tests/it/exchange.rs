@@ -355,13 +355,18 @@ impl Added for Forwarded {
         let name = HeaderName::from_static("x-forwarded-for");
         fields.add(&name, |text| text.extend_from_slice(b"192.0.2.1"));
     }
+
+    fn replaces(&self, name: &HeaderName) -> bool {
+        name.as_str() == "x-forwarded-for"
+    }
 }
 
 #[tokio::test]
 async fn what_is_added_arrives_whatever_is_spoken() {
     let told = tower::service_fn(async |request: Request<Body>| {
-        let named = request.headers()["x-forwarded-for"].as_bytes().to_vec();
-        Ok::<_, Infallible>(Response::new(Body::full(named)))
+        let named = request.headers().get_all("x-forwarded-for");
+        let named: Vec<_> = named.iter().map(|value| value.as_bytes()).collect();
+        Ok::<_, Infallible>(Response::new(Body::full(named.join(&b", "[..]))))
     });
     let settings = wire::server::Settings::default();
     let stage = Stage::serving(told, Front::default(), settings).await;
@@ -374,6 +379,7 @@ async fn what_is_added_arrives_whatever_is_spoken() {
         let (pool, _) = pool(stage.address, settings);
         let (parts, body) = Request::get("http://x/")
             .header("host", "x")
+            .header("x-forwarded-for", "198.51.100.1")
             .body(Body::empty())
             .expect("valid")
             .into_parts();
