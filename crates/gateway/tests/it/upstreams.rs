@@ -174,9 +174,15 @@ async fn nobody_is_there() {
 
 #[tokio::test]
 async fn checks_take_a_server_out_before_anybody_gets_there() {
+    for protocol in ["", "http2 = true\n"] {
+        checked(protocol).await;
+    }
+}
+
+async fn checked(protocol: &str) {
     let (a, b) = (Backend::start("a").await, Backend::start("b").await);
-    let more = "health = { path = \"/health\", interval = \"1ms\", healthy = 1, unhealthy = 1 }";
-    let bridge = Bridge::open(&table(&[&a, &b], more)).await;
+    let health = "health = { path = \"/health\", interval = \"1ms\", healthy = 1, unhealthy = 1 }";
+    let bridge = Bridge::open(&table(&[&a, &b], &format!("{protocol}{health}"))).await;
     a.answers_with(500);
     while state(&bridge, &a).await["healthy"] == true {
         tokio::task::yield_now().await;
