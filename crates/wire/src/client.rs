@@ -101,10 +101,17 @@ pub struct Asking<'a> {
     pub added: &'a dyn Added,
     /// The present time.
     pub begun: Instant,
-    /// How long the server may take from then on to begin its response.
-    pub limit: Duration,
+    /// When the server must have begun its response.
+    pub ends: Instant,
     /// Whether it may be sent again if the connection turns out to be closed.
     pub again: bool,
+}
+
+impl Asking<'_> {
+    /// How long the server may take.
+    fn limit(&self) -> Duration {
+        self.ends.saturating_duration_since(self.begun)
+    }
 }
 
 impl std::fmt::Debug for Asking<'_> {
@@ -149,32 +156,32 @@ impl Pool {
         again: bool,
     ) -> Result<Response<Body>, ExchangeError> {
         let (parts, body) = request.into_parts();
+        let begun = Instant::now();
         let asking = Asking {
             parts: &parts,
             added: &(),
-            begun: Instant::now(),
-            limit: self.0.settings.timeout,
+            begun,
+            ends: begun + self.0.settings.timeout,
             again,
         };
         self.send(asking, body).await
     }
 
-    /// The same for whoever may need the head once more. The limit costs less than a timer around the
+    /// The same for whoever may need the head once more. The end costs less than a timer around the
     /// exchange, and does not end what is on its way.
     pub async fn send(
         &self,
         asking: Asking<'_>,
         mut body: Body,
     ) -> Result<Response<Body>, ExchangeError> {
-        let Asking { begun, limit, .. } = asking;
         if self.0.settings.http2 {
             let mut request = Request::from_parts(asking.parts.clone(), body);
             added::insert(asking.added, request.headers_mut())?;
             let exchange = self.0.http2.exchange(&self.0, request);
-            let exchange = Box::pin(tokio::time::timeout(limit, exchange));
+            let exchange = Box::pin(tokio::time::timeout_at(asking.ends, exchange));
             return exchange.await.unwrap_or(Err(ExchangeError::Slow));
         }
-        if let Some(link) = self.take_idle(begun, begun + limit) {
+        if let Some(link) = self.take_idle(asking.begun, asking.ends) {
             let copy = if asking.again { body.try_clone() } else { None };
             let exchange = exchange::exchange(self, link, asking, body);
             match (exchange.await, copy) {
@@ -187,8 +194,8 @@ impl Pool {
     }
 
     async fn fresh(&self, asking: Asking<'_>, body: Body) -> Result<Response<Body>, ExchangeError> {
-        let limit = asking.limit;
-        let connecting = tokio::time::timeout(limit, self.0.connect.connect());
+        let limit = asking.limit();
+        let connecting = tokio::time::timeout_at(asking.ends, self.0.connect.connect());
         let connected = connecting.await.map_err(|_| ExchangeError::Slow)?;
         let mut link = Link::new(connected.map_err(ExchangeError::Connect)?);
         link.patience.within(limit);

@@ -76,6 +76,8 @@ pub(super) struct Admission<'a> {
     pub(super) index: usize,
     pub(super) member: &'a Member,
     pub(super) guest: Guest,
+    /// When, in microseconds since the upstream was made.
+    pub(super) asked: u64,
 }
 
 impl Upstream {
@@ -122,6 +124,7 @@ impl Upstream {
                 index,
                 member,
                 guest,
+                asked: now,
             })
         };
         // Two may want the last place, or the one request that a server gets after its ejection.

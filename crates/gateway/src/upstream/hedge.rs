@@ -31,7 +31,7 @@ impl Upstream {
         hedge: Hedge,
         sending: Sending,
     ) -> (Tried, Option<usize>) {
-        let begun = self.at(sending.begun);
+        let begun = first.asked;
         let one = self.exchange(first, (parts, added), Body::empty(), true, sending);
         let mut one = pin!(one);
         let waited = match self.patience(hedge) {

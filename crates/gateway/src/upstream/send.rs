@@ -125,14 +125,14 @@ impl Upstream {
         let Sending {
             begun, deadline, ..
         } = sending;
-        let attempt = member.attempt(self.at(begun));
+        let attempt = member.attempt(server.asked);
         note(|trail| trail.asks(&self.name, &member.url));
         let host = (!sending.keep_host).then_some(&member.host);
         let asking = Asking {
             parts,
             added: &ToServer { host, added },
             begun,
-            limit: deadline.saturating_duration_since(begun),
+            ends: deadline,
             again: harmless,
         };
         let result = member.pool().send(asking, body).await;

@@ -240,7 +240,11 @@ impl Sending {
             chunked: framing == Framing::Chunked && !body_over,
             left,
             body_over,
-            timeout: asking.limit,
+            timeout: if body_over {
+                Duration::ZERO
+            } else {
+                asking.limit()
+            },
             done: false,
         }
     }

@@ -55,18 +55,17 @@ impl First {
     fn parse(bytes: &Bytes, line: Range<usize>) -> Result<Self, Malformed> {
         const BAD: Malformed = Malformed::Syntax("the first line");
         let text = &bytes[line.clone()];
-        let method = memchr::memchr(b' ', text).ok_or(BAD)?;
-        let (start, rest) = (method + 1, &text[method + 1..]);
-        let target = memchr::memchr(b' ', rest).ok_or(BAD)?;
-        let modern = is_modern(&rest[target + 1..])?;
+        // Both are short: to look at one byte after the other is faster than at many at once.
+        let method = text.iter().position(|byte| *byte == b' ').ok_or(BAD)?;
+        let rest = &text[method + 1..];
         // What is no ASCII is left to who parses the target.
-        if rest[..target]
-            .iter()
-            .any(|byte| matches!(byte, 0..=b' ' | 0x7f))
-        {
+        let ends = |byte: &u8| matches!(byte, 0..=b' ' | b'#' | 0x7f);
+        let target = rest.iter().position(ends).ok_or(BAD)?;
+        if rest[target] != b' ' {
             return Err(Malformed::Syntax("the target"));
         }
-        let start = line.start + start;
+        let modern = is_modern(&rest[target + 1..])?;
+        let start = line.start + method + 1;
         Ok(Self {
             method: Method::from_bytes(&text[..method])
                 .map_err(|_| Malformed::Syntax("the method"))?,
@@ -118,7 +117,7 @@ impl First {
 /// The target in origin form, and the authority if it named one.
 fn target_of(method: &Method, target: Bytes) -> Result<(Uri, Option<HeaderValue>), Malformed> {
     const BAD: Malformed = Malformed::Syntax("the target");
-    if method == Method::CONNECT || target.contains(&b'#') {
+    if method == Method::CONNECT {
         return Err(BAD);
     }
     if target.first() == Some(&b'/') {

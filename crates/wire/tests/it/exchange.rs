@@ -55,11 +55,12 @@ async fn within(
     again: bool,
 ) -> Result<Response<Body>, ExchangeError> {
     let (parts, body) = request.into_parts();
+    let begun = tokio::time::Instant::now();
     let asking = Asking {
         parts: &parts,
         added: &(),
-        begun: tokio::time::Instant::now(),
-        limit,
+        begun,
+        ends: begun + limit,
         again,
     };
     pool.send(asking, body).await
@@ -383,11 +384,12 @@ async fn what_is_added_arrives_whatever_is_spoken() {
             .body(Body::empty())
             .expect("valid")
             .into_parts();
+        let begun = tokio::time::Instant::now();
         let asking = Asking {
             parts: &parts,
             added: &Forwarded,
-            begun: tokio::time::Instant::now(),
-            limit,
+            begun,
+            ends: begun + limit,
             again: false,
         };
         let response = pool.send(asking, body).await.expect("an answer");
