@@ -198,7 +198,7 @@ impl Added for Told {
         }
         if let Some(context) = &self.context {
             fields.add(&TRACEPARENT, |text| {
-                text.extend_from_slice(&context.trace.text())
+                text.extend_from_slice(context.traceparent())
             });
             if context.request_id.is_some() {
                 fields.add(&REQUEST_ID, |text| context.write_request_id(text));

@@ -13,7 +13,7 @@ use http::HeaderValue;
 use wire::server::Connection;
 
 use crate::http::Origin;
-use crate::telemetry::TraceContext;
+use crate::telemetry::{TraceContext, TraceText};
 
 thread_local! {
     /// The context of the work that runs now. It is moved in and out, as a count of references that
@@ -37,6 +37,8 @@ pub struct RequestContext {
     pub trace: TraceContext,
     /// When its caller stops waiting.
     pub deadline: Option<Instant>,
+    /// The same as text, which every request is written with twice or thrice.
+    traceparent: TraceText,
     /// What it is called in answers and logs, if it is a request.
     pub request_id: Option<RequestId>,
     /// The connection that it came on, if it is a request.
@@ -50,6 +52,7 @@ impl RequestContext {
     pub fn new(trace: TraceContext, deadline: Option<Instant>) -> Arc<Self> {
         Arc::new(Self {
             trace,
+            traceparent: trace.text(),
             deadline,
             request_id: None,
             connection: None,
@@ -67,6 +70,7 @@ impl RequestContext {
     ) -> Arc<Self> {
         Arc::new(Self {
             trace,
+            traceparent: trace.text(),
             deadline: Some(deadline),
             request_id: Some(request_id),
             connection,
@@ -79,6 +83,7 @@ impl RequestContext {
     pub fn afterwards(&self) -> Arc<Self> {
         Arc::new(Self {
             trace: self.trace,
+            traceparent: self.traceparent,
             deadline: None,
             request_id: None,
             connection: self.connection,
@@ -98,11 +103,18 @@ impl RequestContext {
         CURRENT.with_borrow(|current| look(current.as_deref()))
     }
 
+    /// Where it stands in its trace, as `traceparent` says it.
+    pub fn traceparent(&self) -> &[u8] {
+        self.traceparent.whole()
+    }
+
     /// What the request is called, as the value of a field; `None` if there is none.
     pub fn request_id_value(&self) -> Option<HeaderValue> {
         Some(match self.request_id.as_ref()? {
             RequestId::Named(name) => name.clone(),
-            RequestId::OfTrace => self.trace.trace_id_value(),
+            RequestId::OfTrace => {
+                HeaderValue::from_bytes(self.traceparent.trace_id()).expect("hexadecimal")
+            }
         })
     }
 
@@ -110,7 +122,7 @@ impl RequestContext {
     pub fn write_request_id(&self, text: &mut Vec<u8>) {
         match &self.request_id {
             Some(RequestId::Named(name)) => text.extend_from_slice(name.as_bytes()),
-            Some(RequestId::OfTrace) => text.extend_from_slice(&self.trace.trace_id_digits()),
+            Some(RequestId::OfTrace) => text.extend_from_slice(self.traceparent.trace_id()),
             None => {}
         }
     }

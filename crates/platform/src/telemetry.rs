@@ -42,34 +42,38 @@ impl TraceContext {
 
     /// The trace id in hexadecimal, as logs and problems show it.
     pub fn trace_id_text(self) -> String {
-        String::from_utf8_lossy(&self.trace_id_digits()).into_owned()
-    }
-
-    /// The same, as the value of a field.
-    pub fn trace_id_value(self) -> HeaderValue {
-        HeaderValue::from_bytes(&self.trace_id_digits()).expect("hexadecimal")
+        String::from_utf8_lossy(self.text().trace_id()).into_owned()
     }
 
     /// The value of `traceparent`.
     pub fn traceparent(self) -> HeaderValue {
-        HeaderValue::from_bytes(&self.text()).expect("hexadecimal and dashes")
-    }
-
-    /// The same, as digits.
-    pub fn trace_id_digits(self) -> [u8; 32] {
-        let mut text = [b'0'; 32];
-        write_hex(&mut text, &self.trace_id.to_be_bytes());
-        text
+        HeaderValue::from_bytes(self.text().whole()).expect("hexadecimal and dashes")
     }
 
     /// The same as text. Every request has it: a formatter would cost more than all else that is done for
     /// its trace.
-    pub fn text(self) -> [u8; TEXT] {
+    pub fn text(self) -> TraceText {
         let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
-        text[TRACE_ID].copy_from_slice(&self.trace_id_digits());
+        write_hex(&mut text[TRACE_ID], &self.trace_id.to_be_bytes());
         write_hex(&mut text[SPAN_ID], &self.span_id.to_be_bytes());
         write_hex(&mut text[FLAGS], &[u8::from(self.sampled)]);
-        text
+        TraceText(text)
+    }
+}
+
+/// A [`TraceContext`] as text.
+#[derive(Debug, Clone, Copy)]
+pub struct TraceText([u8; TEXT]);
+
+impl TraceText {
+    /// The value of `traceparent`.
+    pub const fn whole(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The digits of the trace id.
+    pub fn trace_id(&self) -> &[u8] {
+        &self.0[TRACE_ID]
     }
 }
 
@@ -99,7 +103,7 @@ const HEX: [[u8; 2]; 256] = {
 
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf8_lossy(&self.text()))
+        f.write_str(&String::from_utf8_lossy(self.text().whole()))
     }
 }
 

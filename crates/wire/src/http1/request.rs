@@ -55,7 +55,6 @@ impl First {
     fn parse(bytes: &Bytes, line: Range<usize>) -> Result<Self, Malformed> {
         const BAD: Malformed = Malformed::Syntax("the first line");
         let text = &bytes[line.clone()];
-        // Both are short: to look at one byte after the other is faster than at many at once.
         let method = text.iter().position(|byte| *byte == b' ').ok_or(BAD)?;
         let rest = &text[method + 1..];
         // What is no ASCII is left to who parses the target.
