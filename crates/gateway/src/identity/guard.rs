@@ -56,36 +56,23 @@ impl Guard {
     /// Lets the request through, or answers why not.
     pub(crate) async fn admit(&self, request: &mut Request<Body>) -> Result<(), Response<Body>> {
         self.tell.strip(request.headers_mut());
-        let found = self.find(request.headers());
-        let admitted = match found {
-            Ok(presented) => self.identify(presented, request).await,
-            Err(refused) => Err(refused),
-        };
+        let admitted = self.identify(request).await;
         admitted.map_err(|refused| refused.answer(&self.access.scopes))
     }
 
-    fn find(&self, headers: &http::HeaderMap) -> Result<Presented, Refused> {
-        Presented::find(headers, self.keys.iter().map(|file| &file.header))
-    }
-
-    async fn identify(
-        &self,
-        presented: Presented,
-        request: &mut Request<Body>,
-    ) -> Result<(), Refused> {
-        let identified = match &presented {
-            Presented::Nobody if self.optional => return Ok(()),
-            Presented::Nobody => return Err(Refused::Missing),
-            Presented::Key(header, _) => self.owner(header, presented.text()),
-            Presented::Bearer(_) => self.bearer(presented.text()).await,
+    async fn identify(&self, request: &mut Request<Body>) -> Result<(), Refused> {
+        let (identified, shown_in) = {
+            let names = self.keys.iter().map(|file| &file.header);
+            match Presented::find(request.headers(), names)? {
+                Presented::Nobody if self.optional => return Ok(()),
+                Presented::Nobody => return Err(Refused::Missing),
+                Presented::Key(header, key) => (self.owner(header, key), header.clone()),
+                Presented::Bearer(token) => (self.bearer(token).await, AUTHORIZATION),
+            }
         };
         let headers = request.headers_mut();
         if self.strip {
-            match &presented {
-                Presented::Nobody => {}
-                Presented::Key(header, _) => drop(headers.remove(header)),
-                Presented::Bearer(_) => drop(headers.remove(AUTHORIZATION)),
-            }
+            headers.remove(shown_in);
         }
         let identity = match identified {
             Err(Refused::Away(_)) if self.lets_anybody_in() => return Ok(()),
