@@ -128,7 +128,7 @@ impl Walk<'_> {
             Some(scheme) if scheme.eq_ignore_ascii_case("http") => self.0.scheme = Scheme::Http,
             _ => {}
         }
-        let host = host.filter(|host| is_host(host));
+        let host = host.filter(|host| names_host(host));
         if let Some(host) = host.and_then(|host| HeaderValue::from_str(host).ok()) {
             self.0.host = Some(host);
         }
@@ -169,7 +169,7 @@ pub(crate) fn announce(fields: &mut Fields<'_>, origin: &Origin, forwarding: For
                     let _ = write!(text, ";proto={}", origin.scheme.as_str());
                     // A host has no quotes and no backslashes.
                     let host = origin.host.as_ref().and_then(|host| host.to_str().ok());
-                    if let Some(host) = host.filter(|host| is_host(host)) {
+                    if let Some(host) = host.filter(|host| names_host(host)) {
                         let _ = write!(text, ";host=\"{host}\"");
                     }
                 }
@@ -233,7 +233,11 @@ pub(crate) fn asked_host<B>(request: &Request<B>) -> Option<HeaderValue> {
 }
 
 /// A host and nothing that could be read as something else: no user information, no quotes.
-fn is_host(text: &str) -> bool {
+pub(crate) fn is_host(value: &HeaderValue) -> bool {
+    value.to_str().is_ok_and(names_host)
+}
+
+fn names_host(text: &str) -> bool {
     !text.contains(['@', '"', '\\']) && text.parse::<Authority>().is_ok()
 }
 

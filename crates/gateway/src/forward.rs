@@ -16,7 +16,7 @@ use tokio::time::timeout_at;
 use wire::client::{Added, Fields};
 use wire::{Body, turn};
 
-use crate::client_address::{Forwarding, announce, is_announced};
+use crate::client_address::{Forwarding, announce, is_announced, is_host};
 use crate::rewrite::Rewrite;
 use crate::shop::Shop;
 use crate::snapshot::Surroundings;
@@ -171,9 +171,23 @@ impl Forward {
         if let Some(path) = self.path(parts.uri.path()) {
             parts.uri = with_path(&parts.uri, &path)?;
         }
-        let host = told.origin().and_then(|origin| origin.host.as_ref());
-        if let Some(host) = host.filter(|_| self.keep_host) {
-            parts.headers.insert(HOST, host.clone());
+        if self.keep_host {
+            if let Some(host) = told.origin().and_then(|origin| origin.host.as_ref()) {
+                parts.headers.insert(HOST, host.clone());
+            }
+            // What no server understands would count as its failure.
+            if !parts.headers.get(HOST).is_none_or(is_host) {
+                let detail = "the host is none (RFC 9110, section 7.2)";
+                return Err(Problem::new(Kind::Malformed, codes::MALFORMED, detail));
+            }
+        }
+        if self.is_to_shop() {
+            // Nobody says it there, and nobody else may.
+            let others = |name: &&HeaderName| told.replaces(name);
+            let names: Vec<HeaderName> = parts.headers.keys().filter(others).cloned().collect();
+            for name in names {
+                parts.headers.remove(name);
+            }
         }
         Ok(())
     }
@@ -207,11 +221,8 @@ impl Added for Told {
     }
 
     fn replaces(&self, name: &HeaderName) -> bool {
-        let of_context = |context: &Arc<RequestContext>| {
-            *name == TRACEPARENT || (*name == REQUEST_ID && context.request_id.is_some())
-        };
         (self.origin().is_some() && is_announced(name))
-            || self.context.as_ref().is_some_and(of_context)
+            || (self.context.is_some() && [TRACEPARENT, REQUEST_ID].contains(name))
     }
 }
 

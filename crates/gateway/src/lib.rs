@@ -111,8 +111,8 @@ pub struct Services {
 #[derive(Clone)]
 pub struct Gateway(Arc<Inner>);
 
-/// What every request passes first.
-type Stack = Either<Cors<Entry<Dispatch>>, Entry<Dispatch>>;
+/// What every request passes first; without the room for CORS, which is large, where there is none.
+type Stack = Either<Box<Cors<Entry<Dispatch>>>, Entry<Dispatch>>;
 
 /// The gateway, as one connection finds it: all of it in a place of its own, as the future of a connection
 /// has several for this.
@@ -199,7 +199,7 @@ impl Gateway {
         let stack = if config.cors_origins.is_empty() {
             Either::Right(entry)
         } else {
-            Either::Left(cors(config).layer(entry))
+            Either::Left(Box::new(cors(config).layer(entry)))
         };
         Ok(Self(Arc::new(Inner {
             stack,

@@ -35,13 +35,14 @@ pub enum RequestId {
 pub struct RequestContext {
     /// Where it stands in its trace.
     pub trace: TraceContext,
-    /// When its caller stops waiting.
-    pub deadline: Option<Instant>,
     /// The same as text, which every request is written with twice or thrice.
     traceparent: TraceText,
+    /// When its caller stops waiting.
+    pub deadline: Option<Instant>,
     /// What it is called in answers and logs, if it is a request.
     pub request_id: Option<RequestId>,
-    /// The connection that it came on, if it is a request.
+    /// The connection that it came on, if it is a request, and its listener tells
+    /// ([`Entry::connect`](crate::http::entry::Entry::connect)).
     pub connection: Option<Connection>,
     origin: OnceLock<Origin>,
     statements: AtomicU32,

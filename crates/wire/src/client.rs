@@ -33,8 +33,8 @@ pub enum ExchangeError {
     /// The response cannot be read.
     #[error("the response is malformed: {0}")]
     Malformed(#[from] Malformed),
-    /// The body of the request broke off.
-    #[error("the body of the request broke off")]
+    /// What is to be sent broke off, or cannot be.
+    #[error("the request cannot be sent")]
     Request(#[source] BoxError),
     /// The response did not begin in time.
     #[error("the response did not begin in time")]
@@ -194,11 +194,10 @@ impl Pool {
     }
 
     async fn fresh(&self, asking: Asking<'_>, body: Body) -> Result<Response<Body>, ExchangeError> {
-        let limit = asking.limit();
         let connecting = tokio::time::timeout_at(asking.ends, self.0.connect.connect());
         let connected = connecting.await.map_err(|_| ExchangeError::Slow)?;
         let mut link = Link::new(connected.map_err(ExchangeError::Connect)?);
-        link.patience.within(limit);
+        link.patience.until(asking.ends);
         let link = Arc::new(Mutex::new(link));
         exchange::exchange(self, link, asking, body).await
     }

@@ -109,6 +109,11 @@ const OF_HOST: [bool; 256] = {
     bytes
 };
 
+/// Whether there is nothing in it that no host and no port has.
+pub(crate) fn is_of_host(value: &[u8]) -> bool {
+    value.iter().all(|byte| OF_HOST[usize::from(*byte)])
+}
+
 /// What a field tells of its message, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tells {
@@ -139,8 +144,7 @@ impl Noted {
         match tells {
             Tells::Nothing => {}
             Tells::Host => {
-                let plain = value.iter().all(|byte| OF_HOST[usize::from(*byte)]);
-                self.host.say(plain.then_some(()));
+                self.host.say(is_of_host(value).then_some(()));
             }
             // A list of equal lengths is allowed by RFC 9110, 8.6, and only ever seen in attacks.
             Tells::Length => self.length.say(digits(value)),

@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use platform::context::RequestContext;
 use platform::tasks::Shutdown;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
@@ -32,20 +31,13 @@ impl Background {
         self.slots.clone().try_acquire_owned().ok()
     }
 
-    /// Does `work` in that room, for the request that is answered now.
+    /// Does `work` in that room.
     pub(crate) fn run(
         &self,
         room: OwnedSemaphorePermit,
         work: impl Future<Output = ()> + Send + 'static,
     ) {
         let shutdown = self.shutdown.clone();
-        let context = RequestContext::with_current(|context| Some(context?.afterwards()));
-        let work = async move {
-            match context {
-                Some(context) => context.scope(work).await,
-                None => work.await,
-            }
-        };
         self.tasks.spawn(async move {
             let _room = room;
             tokio::select! {

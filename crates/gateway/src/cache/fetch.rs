@@ -6,6 +6,7 @@ use http::header::{ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFI
 use http::{HeaderMap, Method, Request, Response, StatusCode, request};
 use http_body::Body as _;
 use parking_lot::Mutex;
+use platform::context::RequestContext;
 use wire::Body;
 use wire::server::Answers;
 
@@ -23,6 +24,8 @@ use crate::filter::answer;
 
 /// A question, as the upstream will get it.
 pub(crate) struct Question {
+    /// The request in whose name it is asked.
+    context: Option<Arc<RequestContext>>,
     pub(crate) head: request::Parts,
     pub(crate) key: Key,
     pub(crate) path_tag: String,
@@ -53,12 +56,19 @@ impl Question {
             head.headers.remove(name);
         }
         Self {
+            context: RequestContext::current(),
             authorized: is_authorized(Heeded::of(&head.headers), &head.extensions),
             head,
             key,
             path_tag: path_tag(target.authority, target.uri.path()),
             asks,
         }
+    }
+
+    /// The same for nobody who waits for it.
+    pub(crate) fn afterwards(self) -> Self {
+        let context = self.context.map(|context| context.afterwards());
+        Self { context, ..self }
     }
 
     fn request(&self, stored: Option<&Arc<Entry>>) -> Request<Body> {
@@ -76,17 +86,30 @@ impl Question {
 }
 
 impl Route {
-    /// Asks the second level and then the upstream; `stored` is what has to be checked.
-    pub(crate) async fn ask<S>(
+    /// Asks the second level and then the upstream, in the name of whose question it is, whoever of those
+    /// that share it polls it; `stored` is what has to be checked.
+    pub(crate) async fn ask<S: Answers>(
         self: Arc<Self>,
         inner: S,
         question: Question,
         stored: Option<Arc<Entry>>,
         landing: Option<Landing>,
-    ) -> Outcome
-    where
-        S: Answers,
-    {
+    ) -> Outcome {
+        let context = question.context.clone();
+        let asking = self.find_out(inner, question, stored, landing);
+        match context {
+            Some(context) => context.scope(asking).await,
+            None => asking.await,
+        }
+    }
+
+    async fn find_out<S: Answers>(
+        self: Arc<Self>,
+        inner: S,
+        question: Question,
+        stored: Option<Arc<Entry>>,
+        landing: Option<Landing>,
+    ) -> Outcome {
         let store = &self.shared.store;
         // From here on, an unsafe request to the path is a purge that this answer must outlive.
         store

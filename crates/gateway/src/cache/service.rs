@@ -109,6 +109,7 @@ impl<S: Answers> CacheService<S> {
         };
         let target = Target::of(request);
         let question = Question::new(&self.route, request, target, key, Directives::default());
+        let question = question.afterwards();
         let asking =
             self.route
                 .clone()

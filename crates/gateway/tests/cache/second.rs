@@ -12,6 +12,12 @@ use gateway::cache::{
     Found, PurgeMode, Put, SecondKey, SecondLevel, SecondLevelError, StoreSettings, TagPurge,
 };
 
+use kernel::Sources;
+use platform::context::RequestContext;
+use platform::http::{ClientAddress, Origin};
+use platform::telemetry::TraceContext;
+use tokio::sync::oneshot;
+
 use crate::support::{World, answer, get, get_with, settle};
 
 /// The second level in memory: what an engine has to do, in as few words.
@@ -21,6 +27,8 @@ struct InMemory {
     calls: AtomicUsize,
     fails: AtomicBool,
     hangs: AtomicBool,
+    /// What the next call waits for.
+    slow: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
 #[derive(Debug, Default)]
@@ -35,6 +43,10 @@ struct State {
 impl InMemory {
     async fn reach(&self) -> Result<(), SecondLevelError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
+        let slow = self.slow.lock().expect("whole").take();
+        if let Some(slow) = slow {
+            slow.await.expect("the story goes on");
+        }
         if self.hangs.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
@@ -148,6 +160,41 @@ async fn what_one_instance_has_fetched_the_others_have() {
     settle().await;
     assert_eq!(level.stored(), 0);
     assert_eq!(get(&other.plain(), "/a").await.body, "2");
+}
+
+#[tokio::test]
+async fn a_question_is_asked_in_the_name_of_whose_it_is() {
+    let (answers, slow) = oneshot::channel();
+    let level = Arc::new(InMemory::default());
+    *level.slow.lock().expect("whole") = Some(slow);
+    let world = World::with(StoreSettings::default(), Some(level));
+    world.upstream.answers(|_, _| {
+        let client = ClientAddress::current().expect("a request");
+        answer(
+            200,
+            &[("cache-control", "max-age=60")],
+            &client.0.to_string(),
+        )
+    });
+    let cache = world.plain();
+    let cache = &cache;
+    let ask = |client: [u8; 4]| {
+        let asked = async move {
+            RequestContext::comes_from(Origin::direct(client.into()));
+            get(cache, "/a").await
+        };
+        let trace = TraceContext::root(&Sources::system());
+        Box::pin(RequestContext::new(trace, None).scope(asked))
+    };
+    let mut leads = ask([192, 0, 2, 1]);
+    assert!(leads.as_mut().now_or_never().is_none());
+    let mut joins = ask([192, 0, 2, 2]);
+    assert!(joins.as_mut().now_or_never().is_none());
+    answers.send(()).expect("it is waited for");
+    let joined = joins.as_mut().now_or_never().expect("it goes on with it");
+    assert_eq!(joined.body, "192.0.2.1");
+    assert_eq!(leads.await.body, "192.0.2.1");
+    assert_eq!(world.upstream.calls(), 1);
 }
 
 #[tokio::test]

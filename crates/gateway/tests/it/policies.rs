@@ -147,7 +147,8 @@ async fn an_upstream_that_is_asked_again_for_nobody_hears_who_has_asked() {
     backend.tells("cache-control", "max-age=10, stale-while-revalidate=3600");
     let bridge = bridge(&backend, "cache = {}").await;
     let seen = async || {
-        let answer = bridge.client().get("/one/a").await.expect(200);
+        let asked = bridge.client().get("/one/a");
+        let answer = asked.header("x-request-id", "its own").await.expect(200);
         let text = |name: &str| answer["headers"][name].as_str().map(str::to_owned);
         ["x-forwarded-for", "traceparent", "x-request-id"].map(text)
     };

@@ -74,6 +74,23 @@ async fn a_server_that_speaks_http2_hears_the_same() {
 }
 
 #[tokio::test]
+async fn a_host_that_is_none_is_the_fault_of_no_server() {
+    let backend = Backend::start("one").await;
+    for protocol in ["http2 = true", ""] {
+        let table = table(&[&backend], protocol) + "keep_host = true\n";
+        let bridge = Bridge::open(&table).await;
+        for host in ["a:b:c", "%zz", "[", ""] {
+            for _ in 0..5 {
+                let asked = bridge.client().get("/all/x").header("host", host);
+                asked.await.problem(400, "request.malformed");
+            }
+        }
+        assert_eq!(state(&bridge, &backend).await["ejected"], false);
+    }
+    assert_eq!(backend.requests(), 0);
+}
+
+#[tokio::test]
 async fn work_is_spread() {
     let (a, b) = (Backend::start("a").await, Backend::start("b").await);
     let bridge = Bridge::open(&table(&[&a, &b], "")).await;

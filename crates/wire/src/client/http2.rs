@@ -8,7 +8,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
 use super::{Connect, ExchangeError, Shared};
 use crate::body::Body;
-use crate::http1::{Malformed, rooted};
+use crate::http1::rooted;
 
 /// The connection of one thread to one server, made when it is needed.
 #[derive(Default)]
@@ -65,17 +65,18 @@ impl Sender {
 
 /// Names in the target whom the request is for, which is nowhere else in HTTP/2 (RFC 9113, section 8.3.1):
 /// what `Host` says, which who sends a request on has set.
-fn address(request: &mut Request<Body>, scheme: &Scheme) -> Result<(), Malformed> {
-    const BAD: Malformed = Malformed::Syntax("the host");
+fn address(request: &mut Request<Body>, scheme: &Scheme) -> Result<(), ExchangeError> {
+    // No fault of the server.
+    let bad = || ExchangeError::Request("its host is none".into());
     let Some(host) = request.headers().get(HOST) else {
         return Ok(());
     };
-    let authority = Authority::try_from(host.as_bytes()).map_err(|_| BAD)?;
+    let authority = Authority::try_from(host.as_bytes()).map_err(|_| bad())?;
     let mut parts = std::mem::take(request.uri_mut()).into_parts();
     parts.authority = Some(authority);
     parts.scheme = Some(scheme.clone());
     parts.path_and_query = rooted(parts.path_and_query.as_ref());
-    *request.uri_mut() = Uri::from_parts(parts).map_err(|_| BAD)?;
+    *request.uri_mut() = Uri::from_parts(parts).map_err(|_| bad())?;
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 use super::lines::{is_modern, take_head};
 use super::{Framing, Malformed, Noted, Once, Parsed};
 
-/// Fields that are replaced or added before a request is sent on: a map that grows is hashed again.
+/// Fields that a route adds or replaces, the host for one: a map that grows is hashed again.
 const ROOM: usize = 2;
 
 /// The head of a request.

@@ -13,6 +13,7 @@ mod websocket;
 use std::convert::Infallible;
 use std::time::Duration;
 
+use http::header::HOST;
 use http::{Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
@@ -25,7 +26,7 @@ use self::streams::{Outgoing, Streams};
 use self::websocket::Asked;
 use super::{Answers, Settings};
 use crate::body::Body;
-use crate::http1::rooted;
+use crate::http1::{Malformed, is_of_host, rooted};
 use crate::stream::Stream;
 
 /// Streams that a client may reset before they were looked at: more is an attack (CVE-2023-44487).
@@ -66,6 +67,17 @@ fn within_limits(streams: &Streams, settings: &Settings) -> http2::Builder<Strea
     builder
 }
 
+/// Why it is not clear whom a request is for: as in HTTP/1.1, there is one host, without a user and with
+/// nothing in it that no host has.
+fn unclear_host<B>(request: &Request<B>) -> Option<Malformed> {
+    let authority = request.uri().authority();
+    let named = authority.is_none_or(|authority| !authority.as_str().contains('@'));
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let host = hosts.next().is_none_or(|host| is_of_host(host.as_bytes()));
+    let clear = named && host && hosts.next().is_none();
+    (!clear).then_some(Malformed::Syntax("the host is none, or there are two"))
+}
+
 /// Gives a target that has only a query its path. Others are left as they are.
 fn root(uri: &mut Uri) {
     let bare = uri
@@ -86,8 +98,10 @@ pub(super) async fn serve(
 ) {
     let streams = Streams::new(settings.write_timeout);
     let (beside, idle) = (streams.clone(), settings.tunnel_timeout);
+    let refuse = settings.refuse.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         root(request.uri_mut());
+        let refused = unclear_host(&request).map(&*refuse);
         let websocket = Asked::of(&mut request);
         let request = match &websocket {
             // What comes on the stream is not the body of the request.
@@ -96,6 +110,9 @@ pub(super) async fn serve(
         };
         let (mut answers, beside) = (answers.clone(), beside.clone());
         async move {
+            if let Some(refused) = refused {
+                return Ok::<_, Infallible>(refused.map(Outgoing::new));
+            }
             let mut response: Response<Body> = match answers.call(request).await {
                 Ok(response) => response,
                 Err(never) => match never {},
@@ -104,7 +121,7 @@ pub(super) async fn serve(
             if let Some(tunnel) = tunnel {
                 beside.run(tunnel);
             }
-            Ok::<_, Infallible>(response.map(Outgoing::new))
+            Ok(response.map(Outgoing::new))
         }
     });
     let builder = within_limits(&streams, settings);

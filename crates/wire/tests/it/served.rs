@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
@@ -223,16 +224,43 @@ async fn an_answer_that_takes_longer_than_the_server_is_the_last_one() {
     assert_eq!(client.rest().await, "4\r\nlast\r\n0\r\n\r\n");
 }
 
-#[tokio::test]
-async fn http2_comes_to_the_same_answers() {
-    let stage = Stage::with(Settings::default()).await;
+async fn http2(stage: &Stage) -> SendRequest<Full<Bytes>> {
     let stream = tokio::net::TcpStream::connect(stage.address)
         .await
         .expect("connects");
     let handshake =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
-    let (mut sender, connection) = handshake.await.expect("speaks HTTP/2");
+    let (sender, connection) = handshake.await.expect("speaks HTTP/2");
     tokio::spawn(connection);
+    sender
+}
+
+#[tokio::test]
+async fn http2_has_one_host_as_http1_has() {
+    let stage = Stage::with(Settings::default()).await;
+    let mut sender = http2(&stage).await;
+    for (authority, hosts, status) in [
+        ("x", &[][..], 200),
+        ("x", &["x"], 200),
+        ("root:secret@x", &[], 400),
+        ("x", &["a b"], 400),
+        ("x", &["root@x"], 400),
+        ("x", &["x", "y"], 400),
+    ] {
+        let mut request = Request::get(format!("http://{authority}/a"));
+        for host in hosts {
+            request = request.header("host", *host);
+        }
+        let request = request.body(Full::default()).expect("valid");
+        let response = sender.send_request(request).await.expect("answers");
+        assert_eq!(response.status(), status, "{authority} {hosts:?}");
+    }
+}
+
+#[tokio::test]
+async fn http2_comes_to_the_same_answers() {
+    let stage = Stage::with(Settings::default()).await;
+    let mut sender = http2(&stage).await;
     let request = Request::post("http://x/a")
         .body(Full::new(Bytes::from("hello")))
         .expect("valid");
