@@ -3,15 +3,16 @@
 //!
 //! A request asks for the time in many places: for deadlines, for how long a server took, for how long
 //! all of it took. Each look at the clock costs as much as a few hundred instructions, and what a task
-//! does between two waits takes less than anybody measures. So a [worker](crate::workers) looks once for
-//! each turn of a connection, when the first one asks, as nginx and HAProxy look once for each round of
-//! their loops. Who measures [looks](look) again where something may have taken long.
+//! does between two waits takes less than anybody measures. So who serves a connection looks once for
+//! each turn, when the first one asks, as nginx and HAProxy look once for each round of their loops. Who
+//! measures [looks](look) again where something may have taken long.
 //!
 //! What waits has a deadline, and mostly several that lie in one another. A timer for each would be told
 //! anew with each request whom to wake. So they tell the turn when they would have to be woken, and the
 //! task has a timer for the first of them, which stays where it is while it is early enough.
 
 use std::cell::Cell;
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -80,15 +81,22 @@ pub(crate) fn wakes(cx: &Context<'_>, then: Instant) -> bool {
     })
 }
 
-/// The serving of a connection, in turns: each ends when it waits.
-pub(crate) struct Turns {
+/// The serving of a connection, or of a stream of one, in turns: each ends when it waits. For whole tasks:
+/// what is polled by somebody who has other wakers has no turns.
+pub struct Turns {
     serving: Serving,
     timer: Timer,
 }
 
+impl fmt::Debug for Turns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Turns")
+    }
+}
+
 impl Turns {
     /// None yet.
-    pub(crate) fn new(serving: Serving) -> Self {
+    pub fn new(serving: Serving) -> Self {
         let timer = Timer::default();
         Self { serving, timer }
     }

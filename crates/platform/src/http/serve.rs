@@ -30,6 +30,7 @@ use wire::http1::Malformed;
 use wire::network::Networks;
 use wire::server::{Answers, Connection, Refuse, Settings};
 use wire::tls::{HandshakeError, Presented};
+use wire::turn::Turns;
 use wire::workers::{Serving, Workers};
 
 use self::clients::{Clients, Counted};
@@ -126,7 +127,7 @@ pub async fn serve_behind<A: Answers>(
             let spawn = |stream, peer, place: Place| {
                 let serving = serve(stream, peer);
                 connections.spawn(async move {
-                    serving.await;
+                    Turns::new(serving).await;
                     drop(place);
                 });
                 Ok(())

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep};
 
 use crate::body::{Body, BoxError};
+use crate::turn::Turns;
 
 /// Requests that may be given up before an answer; more are abuse if they are most of them.
 const GIVEN_UP: usize = 200;
@@ -106,11 +107,11 @@ impl Streams {
             answered,
         };
         #[expect(clippy::disallowed_methods, reason = "ends with its connection")]
-        tokio::spawn(async move {
+        tokio::spawn(Turns::new(Box::pin(async move {
             let mut stream = std::pin::pin!(stream);
             let mut patience = None;
             std::future::poll_fn(|cx| poll(stream.as_mut(), cx, &mut open, &mut patience)).await;
-        });
+        })));
     }
 
     fn idle_since(&self) -> Option<Instant> {
