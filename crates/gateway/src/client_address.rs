@@ -17,6 +17,7 @@ use wire::network::Networks;
 use wire::server::Connection;
 
 use self::forwarded::{Element, Elements};
+use crate::without::without;
 
 mod forwarded;
 
@@ -207,12 +208,9 @@ fn push_address(text: &mut Vec<u8>, address: IpAddr) {
 
 /// The fields that nobody behind may believe.
 fn remove(headers: &mut HeaderMap) {
-    let tells =
-        |name: &&HeaderName| name.as_str().starts_with(PREFIX) || OTHERS.contains(&name.as_str());
-    let names: Vec<HeaderName> = headers.keys().filter(tells).cloned().collect();
-    for name in names {
-        headers.remove(name);
-    }
+    without(headers, |name| {
+        name.as_str().starts_with(PREFIX) || OTHERS.contains(&name.as_str())
+    });
 }
 
 /// The elements of a list field that may be spread over several lines, the last one first.

@@ -18,6 +18,7 @@ use crate::client_address::{self, Forwarding};
 use crate::hop;
 use crate::limit::concurrency::{Concurrency, Place, overloaded};
 use crate::limit::{Counters, Decision, Rules};
+use crate::without::without;
 
 /// Headers that only processes of the shop may send to each other.
 const OWN_PREFIX: &str = "rialto-";
@@ -83,10 +84,8 @@ impl Door {
         if door.rules.is_empty() {
             return Ok(admitted(None));
         }
-        let (head, body) = std::mem::take(request).into_parts();
         // Each route has the rules of the door in common with all others.
-        let asks = door.rules.asks(&head, Some(client), "");
-        *request = Request::from_parts(head, body);
+        let asks = door.rules.asks(request, Some(client), "");
         let decision = door.counters.take(&door.rules, asks).await;
         let Some(problem) = decision.refusal() else {
             return Ok(admitted(Some(decision)));
@@ -139,14 +138,7 @@ pub(crate) fn is_foreign(name: &HeaderName) -> bool {
 /// Takes out what concerns the connection of the client, and what clients may not say.
 pub(crate) fn strip(headers: &mut HeaderMap) {
     hop::end(headers);
-    let names: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| is_foreign(name))
-        .cloned()
-        .collect();
-    for name in names {
-        headers.remove(name);
-    }
+    without(headers, is_foreign);
 }
 
 #[cfg(test)]

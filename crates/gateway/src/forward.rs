@@ -21,6 +21,7 @@ use crate::rewrite::Rewrite;
 use crate::shop::Shop;
 use crate::snapshot::Surroundings;
 use crate::upstream::{Sending, Upstream};
+use crate::without::without;
 use crate::{hop, table};
 
 /// Leads the requests of one route to its upstreams, or to the shop.
@@ -183,11 +184,7 @@ impl Forward {
         }
         if self.is_to_shop() {
             // Nobody says it there, and nobody else may.
-            let others = |name: &&HeaderName| told.replaces(name);
-            let names: Vec<HeaderName> = parts.headers.keys().filter(others).cloned().collect();
-            for name in names {
-                parts.headers.remove(name);
-            }
+            without(&mut parts.headers, |name| told.replaces(name));
         }
         Ok(())
     }

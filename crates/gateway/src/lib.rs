@@ -48,6 +48,7 @@ mod to_https;
 mod transform;
 mod upstream;
 mod validate;
+mod without;
 
 use std::convert::Infallible;
 use std::fmt;

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::Identity;
 use crate::table;
+use crate::without::without;
 
 /// The headers of a route, and what each tells.
 #[derive(Debug, Default)]
@@ -51,14 +52,9 @@ impl Tell {
         for (name, _) in &self.0 {
             headers.remove(name);
         }
-        let alike: Vec<HeaderName> = headers
-            .keys()
-            .filter(|name| name.as_str().contains('_') && self.reads_like(name))
-            .cloned()
-            .collect();
-        for name in alike {
-            headers.remove(name);
-        }
+        without(headers, |name| {
+            name.as_str().contains('_') && self.reads_like(name)
+        });
     }
 
     fn reads_like(&self, name: &HeaderName) -> bool {

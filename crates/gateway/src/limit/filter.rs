@@ -31,17 +31,16 @@ impl LimitFilter {
 
 impl Filter for LimitFilter {
     async fn pass<S: Answers>(self, inner: S, request: Request<Body>) -> Response<Body> {
-        let (head, body) = request.into_parts();
         let Self {
             counters,
             rules,
             route,
         } = &self;
-        let asks = rules.asks(&head, ClientAddress::current(), route);
+        let asks = rules.asks(&request, ClientAddress::current(), route);
         let decision = counters.take(rules, asks).await;
         let mut response = match decision.refusal() {
             Some(problem) => refuse(problem),
-            None => answer(inner, Request::from_parts(head, body)).await,
+            None => answer(inner, request).await,
         };
         decision.describe(response.headers_mut());
         response

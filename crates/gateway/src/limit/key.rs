@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::request::Parts;
+use http::Request;
 use kernel::Id;
 use platform::http::{CallerOf, ClientAddress};
 use ring::digest::{Context, SHA256};
@@ -21,9 +21,9 @@ fn bits(client: ClientAddress) -> u128 {
 
 /// The key of `request`, which `client` has sent, on `route` in the counters of a rule that counts `per`; `None` if it lacks
 /// a part. Everything but an address is hashed: counters are no place for secrets.
-pub(crate) fn key(
+pub(crate) fn key<B>(
     per: &[Part],
-    request: &Parts,
+    request: &Request<B>,
     client: Option<ClientAddress>,
     route: &str,
 ) -> Option<u128> {
@@ -46,7 +46,7 @@ pub(crate) fn key(
                 add(caller.subject.as_bytes());
             }
             Part::Route => add(route.as_bytes()),
-            Part::Header(name) => add(request.headers.get(name)?.as_bytes()),
+            Part::Header(name) => add(request.headers().get(name)?.as_bytes()),
             Part::Claim(name) => match identity(request)?.claims.get(name)? {
                 Value::String(text) => add(text.as_bytes()),
                 Value::Null => return None,
@@ -59,33 +59,33 @@ pub(crate) fn key(
     Some(u128::from_be_bytes(first))
 }
 
-fn customer(request: &Parts) -> Option<kernel::CustomerId> {
-    request.extensions.get::<CallerOf>()?.0.customer()
+fn customer<B>(request: &Request<B>) -> Option<kernel::CustomerId> {
+    request.extensions().get::<CallerOf>()?.0.customer()
 }
 
 /// Whom the policies before the limits have found.
-fn identity(request: &Parts) -> Option<&Arc<Identity>> {
-    request.extensions.get()
+fn identity<B>(request: &Request<B>) -> Option<&Arc<Identity>> {
+    request.extensions().get()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn request(address: &str, tenant: Option<&str>) -> Parts {
-        let mut request = http::Request::builder();
+    fn request(address: &str, tenant: Option<&str>) -> Request<()> {
+        let mut request = Request::builder();
         if let Some(tenant) = tenant {
             request = request.header("x-tenant", tenant);
         }
-        let (mut parts, ()) = request.body(()).expect("valid").into_parts();
+        let mut request = request.body(()).expect("valid");
         let client = address.parse().expect("an address");
-        parts.extensions.insert(ClientAddress(client));
-        parts
+        request.extensions_mut().insert(ClientAddress(client));
+        request
     }
 
-    fn of(per: &[&str], request: &Parts) -> Option<u128> {
+    fn of(per: &[&str], request: &Request<()>) -> Option<u128> {
         let parts: Vec<Part> = per.iter().map(|p| p.parse().expect("a part")).collect();
-        let client = request.extensions.get().copied();
+        let client = request.extensions().get().copied();
         key(&parts, request, client, "/v1/carts")
     }
 
@@ -114,10 +114,9 @@ mod tests {
     #[test]
     fn values_do_not_run_together() {
         let of = |first: &str, second: &str| {
-            let request = http::Request::builder();
+            let request = Request::builder();
             let request = request.header("a", first).header("b", second);
-            let (parts, ()) = request.body(()).expect("valid").into_parts();
-            of(&["header:a", "header:b"], &parts)
+            of(&["header:a", "header:b"], &request.body(()).expect("valid"))
         };
         assert_ne!(of("xy", "z"), of("x", "yz"));
         assert_ne!(of("xy", ""), of("", "xy"));
@@ -125,10 +124,10 @@ mod tests {
 
     #[test]
     fn keys_and_claims_are_what_was_verified() {
-        let mut parts = request("192.0.2.1", None);
-        assert_eq!(of(&["claim:plan"], &parts), None);
+        let mut request = request("192.0.2.1", None);
+        assert_eq!(of(&["claim:plan"], &request), None);
         let claims = [("plan".to_owned(), Value::from("gold"))];
-        parts.extensions.insert(Arc::new(Identity {
+        request.extensions_mut().insert(Arc::new(Identity {
             source: "partners".into(),
             subject: String::from("mobile"),
             scopes: Vec::new(),
@@ -136,9 +135,9 @@ mod tests {
             claims: claims.into_iter().collect(),
             expires: None,
         }));
-        assert!(of(&["claim:plan"], &parts).is_some());
-        assert!(of(&["api_key"], &parts).is_some());
-        assert_ne!(of(&["api_key"], &parts), of(&["claim:plan"], &parts));
-        assert_eq!(of(&["claim:tenant"], &parts), None);
+        assert!(of(&["claim:plan"], &request).is_some());
+        assert!(of(&["api_key"], &request).is_some());
+        assert_ne!(of(&["api_key"], &request), of(&["claim:plan"], &request));
+        assert_eq!(of(&["claim:tenant"], &request), None);
     }
 }

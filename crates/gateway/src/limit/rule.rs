@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use http::HeaderValue;
-use http::request::Parts;
+use http::{HeaderValue, Request};
 use platform::http::ClientAddress;
 use platform::metrics::{Held, LimitLabels, Metrics, Named};
 use prometheus_client::metrics::counter::Counter;
@@ -121,9 +120,9 @@ impl Rules {
     }
 
     /// What `request`, which `client` has sent, asks of the rules that apply to it.
-    pub(crate) fn asks(
+    pub(crate) fn asks<B>(
         &self,
-        request: &Parts,
+        request: &Request<B>,
         client: Option<ClientAddress>,
         route: &str,
     ) -> Vec<Ask> {
@@ -134,7 +133,7 @@ impl Rules {
                 id: rule.id,
                 key: key(&rule.per, request, client, route)?,
                 quota: rule.quota,
-                charge: rule.quota.charge(rule.cost.of(&request.method)),
+                charge: rule.quota.charge(rule.cost.of(request.method())),
                 shadow: rule.shadow,
                 used: 0,
             })

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::Request;
-use http::request::Parts;
 use kernel::{ManualClock, SystemRandom, Timestamp};
 use platform::http::ClientAddress;
 use platform::testing::TestRedis;
@@ -30,18 +29,20 @@ fn rules(text: &str) -> Rules {
     Rules::new(&file.limit, &Metrics::new()).expect("rules")
 }
 
-fn request(method: &str, address: [u8; 4], tenant: u8) -> Parts {
+fn request(method: &str, address: [u8; 4], tenant: u8) -> Request<()> {
     let request = Request::builder()
         .method(method)
         .header("x-tenant", tenant.to_string());
-    let (mut parts, ()) = request.body(()).expect("valid").into_parts();
-    parts.extensions.insert(ClientAddress(address.into()));
-    parts
+    let mut request = request.body(()).expect("valid");
+    request
+        .extensions_mut()
+        .insert(ClientAddress(address.into()));
+    request
 }
 
 /// What a [`request`] asks of `rules`.
-fn asks(rules: &Rules, request: &Parts) -> Vec<Ask> {
-    rules.asks(request, request.extensions.get().copied(), "/")
+fn asks(rules: &Rules, request: &Request<()>) -> Vec<Ask> {
+    rules.asks(request, request.extensions().get().copied(), "/")
 }
 
 /// Counters by a clock of their own.
@@ -81,7 +82,7 @@ impl Stage {
         self.server.as_mut().expect("counters in Redis")
     }
 
-    async fn take(&self, rules: &Rules, request: &Parts) -> Decision {
+    async fn take(&self, rules: &Rules, request: &Request<()>) -> Decision {
         let now = self.counters.0.sources.now().micros();
         let asks = asks(rules, request);
         self.counters.decide(rules, asks, Some(now)).await

@@ -36,7 +36,7 @@ async fn a_client_learns_where_it_stands_and_when_to_come_again() {
         FilterLayer(layer).layer(service_fn(length))
     };
     let ask = async |route: &str| {
-        let request = Request::from_parts(request("GET", ADA, 1), Body::empty());
+        let request = request("GET", ADA, 1).map(|()| Body::empty());
         let context = RequestContext::new(TraceContext::root(&Sources::system()), None);
         let asked = async {
             RequestContext::comes_from(Origin::direct(ADA.into()));
