@@ -13,7 +13,7 @@ use crate::turn;
 /// When something must be done: how long a connection waits for what its peer is to do next, by when a
 /// request must be answered.
 ///
-/// Hardly any deadline is ever met, and each request has some. In a [turn](crate::turn) none of them has a
+/// Hardly any deadline is ever met, and each request has some. In a [turn] none of them has a
 /// timer: it tells when its task has to be woken, each time that it is polled, and the task has one timer
 /// for all. Elsewhere, and where somebody stands between it and the task (a future that many share, for
 /// one), a deadline has a timer of its own.
