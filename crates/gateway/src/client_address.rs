@@ -13,11 +13,11 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use platform::http::{Origin, Scheme};
 use wire::client::Fields;
+use wire::fields::remove_if;
 use wire::network::Networks;
 use wire::server::Connection;
 
 use self::forwarded::{Element, Elements};
-use crate::without::without;
 
 mod forwarded;
 
@@ -208,7 +208,7 @@ fn push_address(text: &mut Vec<u8>, address: IpAddr) {
 
 /// The fields that nobody behind may believe.
 fn remove(headers: &mut HeaderMap) {
-    without(headers, |name| {
+    remove_if(headers, |name| {
         name.as_str().starts_with(PREFIX) || OTHERS.contains(&name.as_str())
     });
 }

@@ -9,6 +9,7 @@ use kernel::{Kind, Problem};
 use platform::context::RequestContext;
 use platform::http::{ClientAddress, HttpContext, Origin, refuse};
 use wire::Body;
+use wire::fields::remove_if;
 use wire::network::Networks;
 use wire::server::Connection;
 
@@ -18,7 +19,6 @@ use crate::client_address::{self, Forwarding};
 use crate::hop;
 use crate::limit::concurrency::{Concurrency, Place, overloaded};
 use crate::limit::{Counters, Decision, Rules};
-use crate::without::without;
 
 /// Headers that only processes of the shop may send to each other.
 const OWN_PREFIX: &str = "rialto-";
@@ -138,7 +138,7 @@ pub(crate) fn is_foreign(name: &HeaderName) -> bool {
 /// Takes out what concerns the connection of the client, and what clients may not say.
 pub(crate) fn strip(headers: &mut HeaderMap) {
     hop::end(headers);
-    without(headers, is_foreign);
+    remove_if(headers, is_foreign);
 }
 
 #[cfg(test)]

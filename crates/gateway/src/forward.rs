@@ -14,6 +14,7 @@ use platform::http::entry::{REQUEST_ID, TRACEPARENT, write_refusal};
 use platform::http::{Origin, refuse};
 use tokio::time::timeout_at;
 use wire::client::{Added, Fields};
+use wire::fields::remove_if;
 use wire::{Body, turn};
 
 use crate::client_address::{Forwarding, announce, is_announced, is_host};
@@ -21,7 +22,6 @@ use crate::rewrite::Rewrite;
 use crate::shop::Shop;
 use crate::snapshot::Surroundings;
 use crate::upstream::{Sending, Upstream};
-use crate::without::without;
 use crate::{hop, table};
 
 /// Leads the requests of one route to its upstreams, or to the shop.
@@ -177,14 +177,15 @@ impl Forward {
                 parts.headers.insert(HOST, host.clone());
             }
             // What no server understands would count as its failure.
-            if !parts.headers.get(HOST).is_none_or(is_host) {
+            let host = parts.headers.get(HOST);
+            if host.is_some_and(|host| !is_host(host)) {
                 let detail = "the host is none (RFC 9110, section 7.2)";
                 return Err(Problem::new(Kind::Malformed, codes::MALFORMED, detail));
             }
         }
         if self.is_to_shop() {
             // Nobody says it there, and nobody else may.
-            without(&mut parts.headers, |name| told.replaces(name));
+            remove_if(&mut parts.headers, |name| told.replaces(name));
         }
         Ok(())
     }
@@ -274,4 +275,40 @@ pub(crate) fn with_path(uri: &Uri, path: &str) -> Result<Uri, Problem> {
         let detail = format!("the rewritten path is none: {error}");
         Problem::new(Kind::Malformed, codes::BAD_PATH, detail)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use kernel::Sources;
+    use platform::telemetry::TraceContext;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_shop_hears_what_the_gateway_says_from_nobody_else() {
+        let forward = Forward {
+            leads_to: LeadsTo::Shop(None),
+            rewrite: None,
+            keep_host: false,
+            forwarding: Forwarding::default(),
+            deadline: Duration::from_secs(1),
+            retries: 0,
+            hedge: None,
+        };
+        let context = RequestContext::new(TraceContext::root(&Sources::system()), None);
+        let found = async { RequestContext::comes_from(Origin::direct([192, 0, 2, 1].into())) };
+        context.clone().scope(found).await;
+        let told = Told {
+            context: Some(context),
+            forwarding: Forwarding::default(),
+        };
+        let (mut parts, ()) = Request::new(()).into_parts();
+        for name in ["x-request-id", "traceparent", "x-forwarded-for", "x-other"] {
+            parts.headers.insert(name, HeaderValue::from_static("set"));
+        }
+        forward.prepare(&mut parts, &told).expect("can be sent");
+        let left: Vec<&str> = parts.headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(left, ["x-other"]);
+    }
 }

@@ -48,7 +48,6 @@ mod to_https;
 mod transform;
 mod upstream;
 mod validate;
-mod without;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -118,7 +117,7 @@ type Stack = Either<Box<Cors<Entry<Dispatch>>>, Entry<Dispatch>>;
 /// The gateway, as one connection finds it: all of it in a place of its own, as the future of a connection
 /// has several for this.
 #[derive(Clone)]
-pub struct Lane(Box<Stack>);
+pub struct GatewayService(Box<Stack>);
 
 struct Inner {
     stack: Stack,
@@ -142,9 +141,9 @@ impl fmt::Debug for Gateway {
     }
 }
 
-impl fmt::Debug for Lane {
+impl fmt::Debug for GatewayService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Lane")
+        f.write_str("GatewayService")
     }
 }
 
@@ -215,14 +214,14 @@ impl Gateway {
     }
 
     /// What answers the requests of a connection.
-    pub fn lane(&self, connection: &Connection) -> Lane {
+    pub fn service(&self, connection: &Connection) -> GatewayService {
         let mut stack = Box::new(self.0.stack.clone());
         let entry = match &mut *stack {
             Either::Left(cors) => cors.get_mut(),
             Either::Right(entry) => entry,
         };
         entry.connect(connection);
-        Lane(stack)
+        GatewayService(stack)
     }
 
     /// Who is to hear of heads that cannot be read on the listener of the gateway, if anybody is.
@@ -297,7 +296,7 @@ impl Gateway {
     }
 }
 
-impl Service<Request<Body>> for Lane {
+impl Service<Request<Body>> for GatewayService {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;

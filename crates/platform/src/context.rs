@@ -51,15 +51,7 @@ pub struct RequestContext {
 impl RequestContext {
     /// A context for work that belongs to `trace` and must be done by `deadline`.
     pub fn new(trace: TraceContext, deadline: Option<Instant>) -> Arc<Self> {
-        Arc::new(Self {
-            trace,
-            traceparent: trace.text(),
-            deadline,
-            request_id: None,
-            connection: None,
-            origin: OnceLock::new(),
-            statements: AtomicU32::new(0),
-        })
+        Arc::new(Self::bare(trace, deadline))
     }
 
     /// The context of a request, which must be answered by `deadline`.
@@ -70,27 +62,31 @@ impl RequestContext {
         connection: Option<Connection>,
     ) -> Arc<Self> {
         Arc::new(Self {
-            trace,
-            traceparent: trace.text(),
-            deadline: Some(deadline),
             request_id: Some(request_id),
             connection,
-            origin: OnceLock::new(),
-            statements: AtomicU32::new(0),
+            ..Self::bare(trace, Some(deadline))
         })
     }
 
     /// The context of work that goes on when its request was answered: nobody waits for it.
     pub fn afterwards(&self) -> Arc<Self> {
         Arc::new(Self {
-            trace: self.trace,
-            traceparent: self.traceparent,
-            deadline: None,
-            request_id: None,
             connection: self.connection,
             origin: self.origin.clone(),
-            statements: AtomicU32::new(0),
+            ..Self::bare(self.trace, None)
         })
+    }
+
+    fn bare(trace: TraceContext, deadline: Option<Instant>) -> Self {
+        Self {
+            trace,
+            traceparent: trace.text(),
+            deadline,
+            request_id: None,
+            connection: None,
+            origin: OnceLock::new(),
+            statements: AtomicU32::new(0),
+        }
     }
 
     /// The context of the work that runs now, if it runs for somebody.

@@ -283,8 +283,8 @@ fn open_gates(
             watch: gateway.watch(),
             ..fronts.public
         };
-        let lanes = move |connection: &Connection| gateway.lane(connection);
-        let serving = serve::serve_behind(listener, gate, lanes, http.clone(), threads, stop());
+        let services = move |connection: &Connection| gateway.service(connection);
+        let serving = serve::serve_behind(listener, gate, services, http.clone(), threads, stop());
         front.spawn("gateway listener", serving);
     }
     if let Some(listener) = redirect {

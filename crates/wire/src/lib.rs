@@ -11,6 +11,7 @@
 mod body;
 pub mod client;
 pub mod deadline;
+pub mod fields;
 pub mod front;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

@@ -71,6 +71,17 @@ impl Question {
         Self { context, ..self }
     }
 
+    /// What `inner` answers, in the name of whose question it is: whoever of those that share it may poll it.
+    async fn ask<S: Answers>(&self, inner: S, stored: Option<&Arc<Entry>>) -> Response<Body> {
+        let request = self.request(stored);
+        // Called in there, not only polled: whoever sends it on looks at once.
+        let asking = async { answer(inner, request).await };
+        match self.context.clone() {
+            Some(context) => context.scope(asking).await,
+            None => asking.await,
+        }
+    }
+
     fn request(&self, stored: Option<&Arc<Entry>>) -> Request<Body> {
         let mut request = Request::from_parts(self.head.clone(), Body::empty());
         if let Some(entry) = stored {
@@ -86,24 +97,8 @@ impl Question {
 }
 
 impl Route {
-    /// Asks the second level and then the upstream, in the name of whose question it is, whoever of those
-    /// that share it polls it; `stored` is what has to be checked.
+    /// Asks the second level and then the upstream; `stored` is what has to be checked.
     pub(crate) async fn ask<S: Answers>(
-        self: Arc<Self>,
-        inner: S,
-        question: Question,
-        stored: Option<Arc<Entry>>,
-        landing: Option<Landing>,
-    ) -> Outcome {
-        let context = question.context.clone();
-        let asking = self.find_out(inner, question, stored, landing);
-        match context {
-            Some(context) => context.scope(asking).await,
-            None => asking.await,
-        }
-    }
-
-    async fn find_out<S: Answers>(
         self: Arc<Self>,
         inner: S,
         question: Question,
@@ -131,7 +126,7 @@ impl Route {
             if check.is_some() {
                 self.metrics.revalidations.inc();
             }
-            let response = answer(inner.clone(), question.request(check)).await;
+            let response = question.ask(inner.clone(), check).await;
             let answered = self.shared.sources.now();
             let timing = Timing {
                 asked,

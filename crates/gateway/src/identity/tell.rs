@@ -2,10 +2,10 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
+use wire::fields::remove_if;
 
 use super::Identity;
 use crate::table;
-use crate::without::without;
 
 /// The headers of a route, and what each tells.
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ impl Tell {
         for (name, _) in &self.0 {
             headers.remove(name);
         }
-        without(headers, |name| {
+        remove_if(headers, |name| {
             name.as_str().contains('_') && self.reads_like(name)
         });
     }

@@ -4,24 +4,14 @@ use http::Method;
 use testkit::Backend;
 
 use crate::bridge::Bridge;
+use crate::upstreams;
 
 const ALLOWED: &str = "access-control-allow-origin";
 
 #[tokio::test]
 async fn only_pages_of_these_origins_may_ask() {
-    let backend = Backend::start("catalogue").await;
-    let url = backend.url();
-    let table = format!(
-        r#"
-        [gateway.upstream.catalogue]
-        servers = ["{url}"]
-
-        [[gateway.route]]
-        name = "catalogue"
-        path = "/catalogue/{{*rest}}"
-        upstream = "catalogue"
-        "#
-    );
+    let backend = Backend::start("one").await;
+    let table = upstreams::table(&[&backend], "");
     let origins = (
         "gateway.cors_origins",
         String::from(r#"["https://shop.example"]"#),
@@ -29,7 +19,7 @@ async fn only_pages_of_these_origins_may_ask() {
     let bridge = Bridge::open_with(&table, &[], &[origins]).await;
     let client = bridge.client();
     // Again and again on one connection; the upstream and the shop hear nothing of CORS.
-    for path in ["/catalogue/a", "/v1/products", "/catalogue/a"] {
+    for path in ["/all/a", "/v1/products", "/all/a"] {
         let before = client
             .request(Method::OPTIONS, path)
             .header("origin", "https://shop.example")

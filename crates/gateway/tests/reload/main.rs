@@ -110,8 +110,8 @@ async fn ask(gateway: Gateway, over: Arc<AtomicBool>) -> usize {
     while !over.load(Ordering::Relaxed) {
         let request = Request::get("/asked/7").header("host", "shop.example");
         let request = request.body(Body::empty()).expect("valid");
-        let lane = gateway.lane(&connection);
-        let answer = lane.oneshot(request).await.expect("never fails");
+        let service = gateway.service(&connection);
+        let answer = service.oneshot(request).await.expect("never fails");
         assert_eq!(answer.status(), 200, "after {answers} answers");
         let seen = answer
             .into_body()

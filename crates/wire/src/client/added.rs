@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, HeaderName};
 
+use crate::fields::remove_if;
 use crate::http1::{Malformed, fields};
 
 /// Fields that go out before those of a request. They are written into its head at once: in its map, each
@@ -75,14 +76,7 @@ fn ends(bytes: &[u8]) -> usize {
 
 /// The same in a map, for a protocol that does not write lines.
 pub(super) fn insert(added: &dyn Added, headers: &mut HeaderMap) -> Result<(), Malformed> {
-    let replaced: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| added.replaces(name))
-        .cloned()
-        .collect();
-    for name in replaced {
-        headers.remove(name);
-    }
+    remove_if(headers, |name| added.replaces(name));
     let mut text = Vec::new();
     added.write(&mut Fields::new(&mut text));
     text.extend_from_slice(b"\r\n");

@@ -240,6 +240,7 @@ impl Sending {
             chunked: framing == Framing::Chunked && !body_over,
             left,
             body_over,
+            // Nobody waits for parts of what is here.
             timeout: if body_over {
                 Duration::ZERO
             } else {

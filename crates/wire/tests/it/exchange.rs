@@ -12,7 +12,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, Method, Request, Response};
 use http_body_util::BodyExt;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use parking_lot::Mutex;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
 use wire::client::{Added, Asking, Connect, ExchangeError, Fields, Pool, Settings};
 use wire::front::Front;
@@ -211,6 +212,30 @@ async fn a_server_that_says_nothing_is_not_waited_for() {
         assert_eq!(began.elapsed().as_secs(), limit);
         assert_eq!(connected.load(Ordering::SeqCst), connections);
     }
+}
+
+/// Opens a connection after four seconds; nobody answers on it.
+#[derive(Debug, Default)]
+struct Lately(Mutex<Vec<DuplexStream>>);
+
+impl Connect for Lately {
+    fn connect(&self) -> Pin<Box<dyn Future<Output = io::Result<Stream>> + Send + '_>> {
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            let (ours, theirs) = tokio::io::duplex(1 << 10);
+            self.0.lock().push(theirs);
+            Ok(Stream::other(ours))
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_opening_a_connection_takes_counts() {
+    let pool = Pool::new(Arc::new(Lately::default()), Settings::default());
+    let began = tokio::time::Instant::now();
+    let result = within(Duration::from_secs(5), &pool, get("/"), true).await;
+    assert!(matches!(result, Err(ExchangeError::Slow)), "{result:?}");
+    assert_eq!(began.elapsed().as_secs(), 5);
 }
 
 /// A body of parts that come ten seconds after each other.
