@@ -24,11 +24,11 @@ use crate::live::Live;
 use crate::path::normalise;
 use crate::router::Found;
 use crate::shop::Shop;
-use crate::snapshot::{Asked, Route};
+use crate::snapshot::{Asked, Route, Snapshot};
 
-/// Cheap to clone.
-#[derive(Clone)]
-pub(crate) struct Dispatch(Arc<Inner>);
+/// Leads the requests of one connection, which count among themselves who uses it: a count that all
+/// workers moved would be dearer than the rest. Cheap to clone, for another connection.
+pub(crate) struct Dispatch(Arc<Arc<Inner>>);
 
 struct Inner {
     door: Door,
@@ -37,8 +37,8 @@ struct Inner {
 }
 
 /// Who answers.
-enum Answers {
-    Route(Arc<Route>),
+enum Answers<'a> {
+    Route(&'a Arc<Route>),
     Shop,
     /// The path is there, but only with these methods.
     OtherMethods(Vec<Method>),
@@ -46,7 +46,13 @@ enum Answers {
 
 impl Dispatch {
     pub(crate) fn new(door: Door, live: Live, shop: Shop) -> Self {
-        Self(Arc::new(Inner { door, live, shop }))
+        Self(Arc::new(Arc::new(Inner { door, live, shop })))
+    }
+}
+
+impl Clone for Dispatch {
+    fn clone(&self) -> Self {
+        Self(Arc::new(Arc::clone(&self.0)))
     }
 }
 
@@ -61,7 +67,8 @@ impl Service<Request<Body>> for Dispatch {
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let inner = self.0.clone();
-        let trail = inner.trail(&mut request, false);
+        let table = inner.live.present();
+        let trail = trail(&table, &mut request, false);
         // It lies in one place until it is clear who answers: every future that held it would be so
         // much larger.
         let answering = async move {
@@ -69,8 +76,8 @@ impl Service<Request<Body>> for Dispatch {
                 Ok(admitted) => admitted,
                 Err(refused) => return Ok(refused),
             };
-            let part = |request| inner.part(request);
-            let mut response = inner.answer(&mut request, Some(&part)).await;
+            let part = |request| inner.part(&table, request);
+            let mut response = inner.answer(&table, &mut request, Some(&part)).await;
             admitted.describe(&mut response);
             Ok(response)
         };
@@ -83,26 +90,29 @@ impl Service<Request<Body>> for Dispatch {
 
 impl Inner {
     /// Answers the request for a part of an answer: as any other, but not put together again.
-    fn part(&self, mut request: Request<Body>) -> BoxFuture<'_, Response<Body>> {
-        let trail = self.trail(&mut request, true);
-        let answering = async move { self.answer(&mut request, None).await };
+    fn part<'a>(
+        &'a self,
+        table: &'a Snapshot,
+        mut request: Request<Body>,
+    ) -> BoxFuture<'a, Response<Body>> {
+        let trail = trail(table, &mut request, true);
+        let answering = async move { self.answer(table, &mut request, None).await };
         match trail {
             None => Box::pin(answering),
             Some(trail) => Box::pin(trail.follow(answering)),
         }
     }
 
-    /// The trail of a request, if the table wants to know.
-    fn trail(&self, request: &mut Request<Body>, part: bool) -> Option<Trail> {
-        let log = self.live.present().access_log()?;
-        Some(Trail::begin(log, part, request))
-    }
-
     /// Answers a request; `ask` answers those for its parts, if it may have any.
-    async fn answer(&self, request: &mut Request<Body>, ask: Option<Ask<'_>>) -> Response<Body> {
-        match self.route(request) {
+    async fn answer(
+        &self,
+        table: &Snapshot,
+        request: &mut Request<Body>,
+        ask: Option<Ask<'_>>,
+    ) -> Response<Body> {
+        match self.route(table, request) {
             Ok(Answers::Route(route)) => {
-                note(|trail| trail.led_to(&route));
+                note(|trail| trail.led_to(route));
                 route.call(request, ask).await
             }
             Ok(Answers::Shop) => {
@@ -116,8 +126,11 @@ impl Inner {
     }
 
     /// Who answers; the path of the request is in its normal form afterwards.
-    fn route(&self, request: &mut Request<Body>) -> Result<Answers, Problem> {
-        let table = self.live.present();
+    fn route<'a>(
+        &self,
+        table: &'a Snapshot,
+        request: &mut Request<Body>,
+    ) -> Result<Answers<'a>, Problem> {
         if table.is_empty() {
             return Ok(Answers::Shop);
         }
@@ -133,13 +146,18 @@ impl Inner {
             headers: request.headers(),
         };
         Ok(match table.find(&asked) {
-            Ok(route) => Answers::Route(route.clone()),
+            Ok(route) => Answers::Route(route),
             Err(Found::OtherMethods(methods)) if !self.shop.has(request.uri().path()) => {
                 Answers::OtherMethods(methods)
             }
             Err(_) => Answers::Shop,
         })
     }
+}
+
+/// The trail of a request, if the table wants to know.
+fn trail(table: &Snapshot, request: &mut Request<Body>, part: bool) -> Option<Trail> {
+    Some(Trail::begin(table.access_log()?, part, request))
 }
 
 /// The path is there, with these methods.

@@ -1,8 +1,6 @@
 //! What every request passes before it is routed, in this order: the limit of requests at once,
 //! the client's address, the stripping of headers that go no further, the rate limit.
 
-use std::sync::Arc;
-
 use http::{HeaderMap, HeaderName, Request, Response};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
@@ -33,13 +31,9 @@ const IDENTITY: [&str; 6] = [
     "remote-user",
 ];
 
-/// Cheap to clone.
-#[derive(Clone)]
-pub(crate) struct Door(Arc<Inner>);
-
-struct Inner {
+pub(crate) struct Door {
     http: HttpContext,
-    places: Arc<Concurrency>,
+    places: Concurrency,
     counters: Counters,
     rules: Rules,
     trusted: Networks,
@@ -50,29 +44,26 @@ impl Door {
     pub(crate) fn new(config: &Config, counters: Counters, http: &HttpContext) -> Self {
         let metrics = &http.metrics;
         let rules = Rules::new(&config.limit(), metrics);
-        Self(Arc::new(Inner {
+        Self {
             http: http.clone(),
             places: Concurrency::new(config.concurrency),
             counters,
             rules: rules.expect("checked when the configuration was read"),
             trusted: config.trusted.clone(),
             forwarding: config.forwarded,
-        }))
+        }
     }
-}
 
-impl Door {
     /// Lets a request in, or answers why not.
     pub(crate) async fn admit(
         &self,
         request: &mut Request<Body>,
-    ) -> Result<Admitted, Response<Body>> {
-        let door = &*self.0;
-        let Some(place) = door.places.enter() else {
-            door.http.metrics.shed.inc();
+    ) -> Result<Admitted<'_>, Response<Body>> {
+        let Some(place) = self.places.enter() else {
+            self.http.metrics.shed.inc();
             return Err(refuse(overloaded()));
         };
-        let origin = origin(door, request).map_err(refuse)?;
+        let origin = self.origin(request).map_err(refuse)?;
         let client = ClientAddress(origin.client);
         note(|trail| trail.of_client(origin.client));
         strip(request.headers_mut());
@@ -81,12 +72,12 @@ impl Door {
             _place: place,
             decision,
         };
-        if door.rules.is_empty() {
+        if self.rules.is_empty() {
             return Ok(admitted(None));
         }
         // Each route has the rules of the door in common with all others.
-        let asks = door.rules.asks(request, Some(client), "");
-        let decision = door.counters.take(&door.rules, asks).await;
+        let asks = self.rules.asks(request, Some(client), "");
+        let decision = self.counters.take(&self.rules, asks).await;
         let Some(problem) = decision.refusal() else {
             return Ok(admitted(Some(decision)));
         };
@@ -94,40 +85,35 @@ impl Door {
         decision.describe(refused.headers_mut());
         Err(refused)
     }
+
+    fn origin(&self, request: &mut Request<Body>) -> Result<Origin, Problem> {
+        // Nobody but tests asks without a connection.
+        let connection = RequestContext::with_current(|context| context?.connection);
+        let connection = connection.unwrap_or(Connection {
+            peer: ([0, 0, 0, 0], 0).into(),
+            encrypted: false,
+        });
+        let host = client_address::asked_host(request);
+        let (headers, trusted) = (request.headers_mut(), &self.trusted);
+        client_address::take(headers, host, &connection, trusted, self.forwarding).map_err(
+            |unreadable| Problem::new(Kind::Malformed, codes::MALFORMED, unreadable.to_string()),
+        )
+    }
 }
 
 /// A request that is inside, until it is answered.
-pub(crate) struct Admitted {
-    _place: Place,
+pub(crate) struct Admitted<'a> {
+    _place: Place<'a>,
     decision: Option<Decision>,
 }
 
-impl Admitted {
+impl Admitted<'_> {
     /// Tells in the answer what is left of the limits.
     pub(crate) fn describe(&self, response: &mut Response<Body>) {
         if let Some(decision) = &self.decision {
             decision.describe(response.headers_mut());
         }
     }
-}
-
-fn origin(door: &Inner, request: &mut Request<Body>) -> Result<Origin, Problem> {
-    // Nobody but tests asks without a connection.
-    let connection = RequestContext::with_current(|context| context?.connection);
-    let connection = connection.unwrap_or(Connection {
-        peer: ([0, 0, 0, 0], 0).into(),
-        encrypted: false,
-    });
-    let host = client_address::asked_host(request);
-    let (trusted, forwarding) = (&door.trusted, door.forwarding);
-    client_address::take(
-        request.headers_mut(),
-        host,
-        &connection,
-        trusted,
-        forwarding,
-    )
-    .map_err(|unreadable| Problem::new(Kind::Malformed, codes::MALFORMED, unreadable.to_string()))
 }
 
 /// Whether nobody outside may say it.

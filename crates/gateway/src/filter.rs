@@ -1,4 +1,7 @@
 //! What stands before the upstreams of a route: a filter, as one service with what is behind it.
+//!
+//! Services of a route answer by reference: requests borrow them, and nothing is cloned for a request
+//! that all workers would have to count.
 
 use std::convert::Infallible;
 use std::task::{Context, Poll};
@@ -10,11 +13,14 @@ use tower::{Layer, Service};
 use wire::Body;
 use wire::server::Answers;
 
-/// Answers in place of what is behind it, or changes what goes in and what comes out. Cheap to clone.
-pub(crate) trait Filter: Clone + Send + 'static {
+/// The answer of a service, as long as that is borrowed.
+pub(crate) type Answering<'a> = BoxFuture<'a, Result<Response<Body>, Infallible>>;
+
+/// Answers in place of what is behind it, or changes what goes in and what comes out.
+pub(crate) trait Filter: Sync {
     /// Answers a request, with the help of `inner` where that is to be asked.
     fn pass<S: Answers>(
-        self,
+        &self,
         inner: S,
         request: Request<Body>,
     ) -> impl Future<Output = Response<Body>> + Send;
@@ -37,9 +43,9 @@ pub(crate) fn unfailing(answered: Result<Response<Body>, Infallible>) -> Respons
     }
 }
 
-/// Puts a filter before a service.
-#[derive(Debug, Clone)]
-pub(crate) struct FilterLayer<F>(pub(crate) F);
+/// Puts a filter before a service, if there is one.
+#[derive(Debug)]
+pub(crate) struct FilterLayer<F>(pub(crate) Option<F>);
 
 impl<F: Clone, S> Layer<S> for FilterLayer<F> {
     type Service = Filtered<F, S>;
@@ -52,25 +58,32 @@ impl<F: Clone, S> Layer<S> for FilterLayer<F> {
     }
 }
 
-/// A service with a filter before it.
-#[derive(Debug, Clone)]
+/// A service, behind a filter if it has one.
+#[derive(Debug)]
 pub(crate) struct Filtered<F, S> {
-    filter: F,
+    filter: Option<F>,
     inner: S,
 }
 
-impl<F: Filter, S: Answers> Service<Request<Body>> for Filtered<F, S> {
+impl<'a, F: Filter, S> Service<Request<Body>> for &'a Filtered<F, S>
+where
+    &'a S: Answers + Service<Request<Body>, Future = Answering<'a>>,
+{
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+    type Future = Answering<'a>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         // What is inside is asked when there is a request for it.
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let Self { filter, inner } = self.clone();
-        Box::pin(async move { Ok(filter.pass(inner, request).await) })
+    fn call(&mut self, request: Request<Body>) -> Answering<'a> {
+        let Filtered { filter, inner } = *self;
+        let mut inner = inner;
+        match filter {
+            Some(filter) => Box::pin(async move { Ok(filter.pass(inner, request).await) }),
+            None => inner.call(request),
+        }
     }
 }

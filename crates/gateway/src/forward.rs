@@ -114,9 +114,9 @@ impl Forward {
 
     /// Sends a request on, and returns the head of the answer.
     pub(crate) fn call(
-        self: Arc<Self>,
+        &self,
         request: Request<Body>,
-    ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<> {
+    ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send {
         let (mut parts, body) = request.into_parts();
         let told = Told {
             context: RequestContext::current(),

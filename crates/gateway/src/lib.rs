@@ -34,6 +34,7 @@ mod json_syntax;
 mod limit;
 mod live;
 mod path;
+mod per_worker;
 mod proxy;
 mod purge_on_event;
 mod redirect;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use platform::tasks::Shutdown;
 use tokio::task::JoinSet;
 
+use crate::per_worker::{Held, PerWorker};
 use crate::snapshot::{Snapshot, Surroundings};
 use crate::table::{Files, Source, Table, TableErrors};
 
@@ -23,7 +23,7 @@ struct Inner {
     /// Where tables come from; none for a gateway of the shop alone.
     source: Option<Source>,
     around: Surroundings,
-    present: ArcSwap<Snapshot>,
+    present: PerWorker<Snapshot>,
     /// One reload after the other; the files that were read at the last one.
     files: Mutex<Files>,
 }
@@ -33,8 +33,8 @@ impl Live {
     pub(crate) fn new(source: Option<Source>, around: Surroundings) -> Result<Self, TableErrors> {
         let live = Self(Arc::new(Inner {
             source,
+            present: PerWorker::new(around.workers, Snapshot::default()),
             around,
-            present: ArcSwap::default(),
             files: Mutex::default(),
         }));
         live.reload()?;
@@ -42,7 +42,7 @@ impl Live {
     }
 
     /// The table that is in force now.
-    pub(crate) fn present(&self) -> arc_swap::Guard<Arc<Snapshot>> {
+    pub(crate) fn present(&self) -> Held<Snapshot> {
         self.0.present.load()
     }
 
@@ -58,7 +58,7 @@ impl Live {
             table.does_without_shop(source)?;
         }
         let next = Snapshot::new(&table, &self.0.present.load(), &self.0.around);
-        self.0.present.store(Arc::new(next));
+        self.0.present.store(next);
         Ok(())
     }
 

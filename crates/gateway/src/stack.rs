@@ -14,28 +14,31 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures_util::future::BoxFuture;
 use http::{Request, Response};
-use tower::util::{Either, option_layer};
 use tower::{Layer, Service};
 use wire::Body;
 
 use crate::cache::{CacheLayer, CacheService};
-use crate::filter::{FilterLayer, Filtered, answer};
+use crate::filter::{Answering, FilterLayer, Filtered, answer};
 use crate::forward::Forward;
 use crate::limit::{Bounds, LimitFilter};
 use crate::transform::TransformFilter;
 use crate::validate::ValidateFilter;
 
-type Cached = Either<CacheService<Sender>, Sender>;
-type Behind<F, S> = Either<Filtered<F, S>, S>;
-type Changed = Behind<TransformFilter, Cached>;
-type Checked = Behind<ValidateFilter, Changed>;
-type Inside = Behind<Bounds, Checked>;
-type Within = Behind<LimitFilter, Inside>;
+type Changed = Filtered<TransformFilter, Cached>;
+type Checked = Filtered<ValidateFilter, Changed>;
+type Inside = Filtered<Bounds, Checked>;
+type Within = Filtered<LimitFilter, Inside>;
 
-/// The innermost service. Cheap to clone.
-#[derive(Debug, Clone)]
+/// What sends requests on; through the cache, if the route has one.
+enum Cached {
+    By(CacheService<Sender>),
+    Never(Arc<Forward>),
+}
+
+/// The innermost service, as the cache has it: what it asks may go on when nobody waits for it. Cheap to
+/// clone.
+#[derive(Clone)]
 struct Sender(Arc<Forward>);
 
 /// The services of one route as one.
@@ -61,12 +64,15 @@ impl Stack {
         forward: Forward,
     ) -> Self {
         let forward = Arc::new(forward);
-        let cached = option_layer(cache).layer(Sender(forward.clone()));
-        let changed = option_layer(transform.map(FilterLayer)).layer(cached);
-        let checked = option_layer(validate.clone().map(FilterLayer)).layer(changed);
-        let inside = option_layer(bounds.map(FilterLayer)).layer(checked);
+        let cached = match cache {
+            Some(cache) => Cached::By(cache.layer(Sender(forward.clone()))),
+            None => Cached::Never(forward.clone()),
+        };
+        let changed = FilterLayer(transform).layer(cached);
+        let checked = FilterLayer(validate.clone()).layer(changed);
+        let inside = FilterLayer(bounds).layer(checked);
         Self {
-            service: option_layer(limits.map(FilterLayer)).layer(inside),
+            service: FilterLayer(limits).layer(inside),
             validate,
             forward,
         }
@@ -86,21 +92,39 @@ impl Stack {
     pub(crate) fn call(
         &self,
         request: Request<Body>,
-    ) -> impl Future<Output = Response<Body>> + Send + use<> {
-        answer(self.service.clone(), request)
+    ) -> impl Future<Output = Response<Body>> + Send {
+        answer(&self.service, request)
+    }
+}
+
+impl<'a> Service<Request<Body>> for &'a Cached {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answering<'a>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Answering<'a> {
+        match *self {
+            Cached::By(cache) => cache.answer(request),
+            Cached::Never(forward) => Box::pin(forward.call(request)),
+        }
     }
 }
 
 impl Service<Request<Body>> for Sender {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+    type Future = Answering<'static>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        Box::pin(self.0.clone().call(request))
+    fn call(&mut self, request: Request<Body>) -> Answering<'static> {
+        let forward = self.0.clone();
+        Box::pin(async move { forward.call(request).await })
     }
 }

@@ -99,7 +99,7 @@ impl TransformFilter {
 }
 
 impl Filter for TransformFilter {
-    async fn pass<S: Answers>(self, inner: S, request: Request<Body>) -> Response<Body> {
+    async fn pass<S: Answers>(&self, inner: S, request: Request<Body>) -> Response<Body> {
         let transform = &*self.0;
         let head = request.method() == Method::HEAD;
         let before = transform.before(&request);

@@ -18,7 +18,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use http::HeaderValue;
 use tokio::time::Instant;
 use wire::turn;
@@ -27,6 +26,7 @@ use self::budget::Budget;
 use self::measures::Measures;
 use self::member::{Member, Outcome};
 use self::usual::Usual;
+use crate::per_worker::PerWorker;
 use crate::snapshot::Surroundings;
 use crate::table::{self, PerServer};
 
@@ -40,7 +40,7 @@ pub(crate) use self::send::Sending;
 pub(crate) struct Upstream {
     pub(crate) name: Arc<str>,
     pub(crate) definition: table::Upstream,
-    members: ArcSwap<Vec<Arc<Member>>>,
+    members: PerWorker<Vec<Arc<Member>>>,
     workers: usize,
     dice: AtomicU64,
     in_flight: AtomicU32,
@@ -61,7 +61,7 @@ impl Upstream {
         let upstream = Self {
             name: name.into(),
             definition: definition.clone(),
-            members: ArcSwap::default(),
+            members: PerWorker::new(around.workers, Vec::new()),
             workers: around.workers,
             dice: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
@@ -104,7 +104,7 @@ impl Upstream {
                 member.leave();
             }
         }
-        self.members.store(Arc::new(members));
+        self.members.store(members);
     }
 
     /// Microseconds since the upstream was made.

@@ -21,10 +21,7 @@ use crate::stream::Stream;
 
 /// What answers requests. Errors are answers, too.
 pub trait Answers:
-    Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
-    + Clone
-    + Send
-    + 'static
+    Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send
 {
 }
 
@@ -32,7 +29,6 @@ impl<S> Answers for S where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
         + Clone
         + Send
-        + 'static
 {
 }
 
@@ -143,7 +139,7 @@ pub enum Protocol {
 pub async fn serve(
     stream: Stream,
     protocol: Protocol,
-    answers: impl Answers,
+    answers: impl Answers + 'static,
     settings: Arc<Settings>,
     drain: CancellationToken,
 ) {

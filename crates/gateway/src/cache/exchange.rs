@@ -26,7 +26,7 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    pub(crate) async fn run<S: Answers>(self, inner: S, body: Body) -> Response<Body> {
+    pub(crate) async fn run<S: Answers + 'static>(self, inner: S, body: Body) -> Response<Body> {
         if self.ask.asks.only_if_cached {
             self.route.metrics.misses.inc();
             return not_cached();
@@ -67,7 +67,7 @@ impl Exchange {
         response
     }
 
-    async fn alone<S: Answers>(self, inner: S) -> Response<Body> {
+    async fn alone<S: Answers + 'static>(self, inner: S) -> Response<Body> {
         let (question, stored) = (self.question(), self.ask.stored.clone());
         let asking = self
             .route
@@ -81,7 +81,7 @@ impl Exchange {
         }
     }
 
-    async fn together<S: Answers>(self, inner: S) -> Response<Body> {
+    async fn together<S: Answers + 'static>(self, inner: S) -> Response<Body> {
         let (route, stored) = (&self.route, &self.ask.stored);
         let boarded = route.shared.flights.board(&self.ask.key, |landing| {
             let question = self.question();

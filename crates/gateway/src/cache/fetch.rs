@@ -72,7 +72,11 @@ impl Question {
     }
 
     /// What `inner` answers, in the name of whose question it is: whoever of those that share it may poll it.
-    async fn ask<S: Answers>(&self, inner: S, stored: Option<&Arc<Entry>>) -> Response<Body> {
+    async fn ask<S: Answers + 'static>(
+        &self,
+        inner: S,
+        stored: Option<&Arc<Entry>>,
+    ) -> Response<Body> {
         let request = self.request(stored);
         // Called in there, not only polled: whoever sends it on looks at once.
         let asking = async { answer(inner, request).await };
@@ -98,7 +102,7 @@ impl Question {
 
 impl Route {
     /// Asks the second level and then the upstream; `stored` is what has to be checked.
-    pub(crate) async fn ask<S: Answers>(
+    pub(crate) async fn ask<S: Answers + 'static>(
         self: Arc<Self>,
         inner: S,
         question: Question,

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use http::header::{CONTENT_LOCATION, LOCATION};
 use http::{HeaderMap, Method, Request, Response, Uri};
 use kernel::problem::codes;
@@ -26,7 +25,7 @@ use super::key::{Key, Target, host};
 use super::purge::PurgeMode;
 use super::route::{Look, Manner, Route, path_tag, strip_tags};
 use super::status::{CACHE_STATUS, Forward, Told, own, tell};
-use crate::filter::answer;
+use crate::filter::{Answering, answer};
 
 /// Puts the cache before a service. Cheap to clone. Made by [`HttpCache::layer`].
 ///
@@ -51,7 +50,8 @@ impl<S> Layer<S> for CacheLayer {
     }
 }
 
-/// Answers from the cache, or asks the service behind it.
+/// Answers from the cache, or asks the service behind it, maybe for others or for nobody who waits: it is
+/// cloned for that.
 #[derive(Clone)]
 pub struct CacheService<S> {
     route: Arc<Route>,
@@ -64,10 +64,10 @@ impl<S> fmt::Debug for CacheService<S> {
     }
 }
 
-impl<S: Answers> Service<Request<Body>> for CacheService<S> {
+impl<S: Answers + 'static> Service<Request<Body>> for CacheService<S> {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+    type Future = Answering<'static>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         // What is behind is asked when there is a request for it.
@@ -75,6 +75,13 @@ impl<S: Answers> Service<Request<Body>> for CacheService<S> {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
+        self.answer(request)
+    }
+}
+
+impl<S: Answers + 'static> CacheService<S> {
+    /// Answers a request, whoever else has it answered by the same service.
+    pub(crate) fn answer(&self, request: Request<Body>) -> Answering<'static> {
         let retrieves = matches!(*request.method(), Method::GET | Method::HEAD);
         if !retrieves {
             let passing = pass(self.route.clone(), self.inner.clone(), request);
@@ -97,9 +104,7 @@ impl<S: Answers> Service<Request<Body>> for CacheService<S> {
             }
         }
     }
-}
 
-impl<S: Answers> CacheService<S> {
     /// Finds out in the background whether `entry` is still good.
     fn refresh(&self, request: &Request<Body>, key: Key, entry: Arc<Entry>) {
         let checking = Checking(entry);

@@ -6,12 +6,12 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
-use tower::{Layer, ServiceExt, service_fn};
+use tower::service_fn;
 use wire::Body;
 
 use super::{fields, sections};
 use crate::door;
-use crate::filter::FilterLayer;
+use crate::filter::Filter;
 use crate::transform::TransformFilter;
 use crate::transform::settings::{Edits, RequestSettings};
 
@@ -66,12 +66,8 @@ fn sent(layer: &TransformFilter, request: Request<Body>) -> Option<(Uri, HeaderM
         .enable_time()
         .build();
     let _entered = runtime.as_ref().expect("a runtime").enter();
-    let answer = FilterLayer(layer.clone())
-        .layer(upstream)
-        .oneshot(request)
-        .now_or_never();
-    let answered = answer.expect("nothing to wait for");
-    answered.expect("never fails");
+    let answer = layer.pass(upstream, request).now_or_never();
+    answer.expect("nothing to wait for");
     told.try_recv().ok()
 }
 

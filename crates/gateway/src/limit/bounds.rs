@@ -43,7 +43,7 @@ impl Bounds {
 }
 
 impl Filter for Bounds {
-    async fn pass<S: Answers>(self, inner: S, request: Request<Body>) -> Response<Body> {
+    async fn pass<S: Answers>(&self, inner: S, request: Request<Body>) -> Response<Body> {
         let (head, body) = request.into_parts();
         let limit = self.body.unwrap_or(u64::MAX);
         let (body, exceeded) = match Length::of(body, limit) {

@@ -1,7 +1,6 @@
 //! Limits of requests that are there at once. What is too much is refused at once, with 503: who
 //! waits for room would keep the room that waiting takes.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::adaptive::{AdaptiveSettings, Controller, Window};
 
-/// So many at once. Shared by all whom it limits.
+/// So many at once.
 #[derive(Debug)]
 pub(crate) struct Concurrency {
     inside: AtomicUsize,
@@ -20,11 +19,11 @@ pub(crate) struct Concurrency {
 
 impl Concurrency {
     /// `limit` at once.
-    pub(crate) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
             inside: AtomicUsize::new(0),
             limit: AtomicUsize::new(limit),
-        })
+        }
     }
 
     /// Limits to `limit` from now on; who is inside stays.
@@ -48,21 +47,21 @@ impl Concurrency {
     }
 
     /// A place, if there is one.
-    pub(crate) fn enter(self: &Arc<Self>) -> Option<Place> {
+    pub(crate) fn enter(&self) -> Option<Place<'_>> {
         let limit = self.limit();
         let free = |inside| (inside < limit).then_some(inside + 1);
         let entered = self
             .inside
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, free);
-        entered.is_ok().then(|| Place(self.clone()))
+        entered.is_ok().then(|| Place(self))
     }
 }
 
 /// A place that is taken until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Place(Arc<Concurrency>);
+pub(crate) struct Place<'a>(&'a Concurrency);
 
-impl Drop for Place {
+impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.0.inside.fetch_sub(1, Ordering::Relaxed);
     }
@@ -81,7 +80,7 @@ const ANSWERS: u64 = 20;
 /// A limit for one upstream that finds itself; see [`adaptive`](super::adaptive).
 #[derive(Debug)]
 pub(crate) struct Adaptive {
-    places: Arc<Concurrency>,
+    places: Concurrency,
     learning: Mutex<Learning>,
 }
 
@@ -94,16 +93,16 @@ struct Learning {
 
 impl Adaptive {
     /// A limit that begins where the settings say.
-    pub(crate) fn new(settings: AdaptiveSettings) -> Arc<Self> {
+    pub(crate) fn new(settings: AdaptiveSettings) -> Self {
         let controller = Controller::new(settings);
-        Arc::new(Self {
+        Self {
             places: Concurrency::new(controller.limit() as usize),
             learning: Mutex::new(Learning {
                 controller,
                 window: Window::default(),
                 began: None,
             }),
-        })
+        }
     }
 
     /// The present limit, for a metric.
@@ -117,10 +116,10 @@ impl Adaptive {
     }
 
     /// A place at the upstream, if there is one.
-    pub(crate) fn enter(self: &Arc<Self>, now: Instant) -> Option<Visit> {
+    pub(crate) fn enter(&self, now: Instant) -> Option<Visit<'_>> {
         let place = self.places.enter()?;
         Some(Visit {
-            adaptive: self.clone(),
+            adaptive: self,
             at_once: u32::try_from(self.places.inside()).unwrap_or(u32::MAX),
             entered: now,
             _place: place,
@@ -147,14 +146,14 @@ impl Adaptive {
 /// A place at an upstream, until this is dropped. Who gives up without telling how it ended
 /// teaches nothing.
 #[derive(Debug)]
-pub(crate) struct Visit {
-    adaptive: Arc<Adaptive>,
+pub(crate) struct Visit<'a> {
+    adaptive: &'a Adaptive,
     at_once: u32,
     entered: Instant,
-    _place: Place,
+    _place: Place<'a>,
 }
 
-impl Visit {
+impl Visit<'_> {
     /// The head of the answer is there.
     pub(crate) fn answered(&self, now: Instant) {
         let took = now.saturating_duration_since(self.entered);

@@ -30,12 +30,12 @@ impl LimitFilter {
 }
 
 impl Filter for LimitFilter {
-    async fn pass<S: Answers>(self, inner: S, request: Request<Body>) -> Response<Body> {
+    async fn pass<S: Answers>(&self, inner: S, request: Request<Body>) -> Response<Body> {
         let Self {
             counters,
             rules,
             route,
-        } = &self;
+        } = self;
         let asks = rules.asks(&request, ClientAddress::current(), route);
         let decision = counters.take(rules, asks).await;
         let mut response = match decision.refusal() {

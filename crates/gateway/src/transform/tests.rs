@@ -5,11 +5,11 @@ use futures_util::{StreamExt, stream};
 use http::HeaderMap;
 use http_body_util::{BodyExt, StreamBody};
 use serde_json::json;
-use tower::{Layer, ServiceExt, service_fn};
+use tower::service_fn;
 use wire::BoxError;
 
 use super::*;
-use crate::filter::FilterLayer;
+use crate::filter::Filter;
 
 fn layer(request: &str, response: &str) -> TransformFilter {
     let request: Option<RequestSettings> =
@@ -47,12 +47,8 @@ fn post(body: Body) -> Request<Body> {
 }
 
 async fn send(layer: &TransformFilter, request: Request<Body>) -> (StatusCode, HeaderMap, Body) {
-    let service = FilterLayer(layer.clone()).layer(service_fn(mirror));
-    let (parts, body) = service
-        .oneshot(request)
-        .await
-        .expect("infallible")
-        .into_parts();
+    let answered = layer.pass(service_fn(mirror), request).await;
+    let (parts, body) = answered.into_parts();
     (parts.status, parts.headers, body)
 }
 

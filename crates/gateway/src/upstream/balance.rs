@@ -75,7 +75,7 @@ impl Load {
 pub(super) struct Admission<'a> {
     pub(super) index: usize,
     pub(super) member: &'a Member,
-    pub(super) guest: Guest,
+    pub(super) guest: Guest<'a>,
     /// When, in microseconds since the upstream was made.
     pub(super) asked: u64,
 }

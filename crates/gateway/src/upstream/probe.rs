@@ -21,7 +21,7 @@ impl Upstream {
         let Some(health) = &self.definition.health else {
             return;
         };
-        let members = self.members.load_full();
+        let members = self.members.load();
         let free = members
             .iter()
             .filter(|member| !member.probing.swap(true, Ordering::Relaxed));

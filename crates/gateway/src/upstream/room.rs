@@ -4,7 +4,6 @@
 //! The limit is that of a server, not of the upstream: servers slow down one by one, and what one of
 //! them can do says nothing about the others.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use http::{Response, StatusCode};
@@ -18,19 +17,19 @@ use crate::table::PerServer;
 #[derive(Debug)]
 pub(super) enum Room {
     Unlimited,
-    Fixed(Arc<Concurrency>),
-    Adaptive(Arc<Adaptive>),
+    Fixed(Concurrency),
+    Adaptive(Adaptive),
 }
 
 /// A place at a server, until this is dropped.
 #[derive(Debug)]
-pub(super) enum Guest {
+pub(super) enum Guest<'a> {
     /// Nobody counts.
     Uncounted,
     Fixed {
-        _place: Place,
+        _place: Place<'a>,
     },
-    Adaptive(Visit),
+    Adaptive(Visit<'a>),
 }
 
 impl Room {
@@ -60,7 +59,7 @@ impl Room {
     }
 
     /// A place, if there is one.
-    pub(super) fn enter(&self, now: impl FnOnce() -> Instant) -> Option<Guest> {
+    pub(super) fn enter(&self, now: impl FnOnce() -> Instant) -> Option<Guest<'_>> {
         Some(match self {
             Self::Unlimited => Guest::Uncounted,
             Self::Fixed(places) => Guest::Fixed {
@@ -71,7 +70,7 @@ impl Room {
     }
 }
 
-impl Guest {
+impl Guest<'_> {
     /// Teaches an adaptive limit how a try has ended.
     pub(super) fn ended(
         &self,
@@ -125,7 +124,7 @@ mod tests {
         }));
         let mut now = Instant::now();
         for _ in 0..200 {
-            let guests: Vec<Guest> = std::iter::from_fn(|| room.enter(|| now)).collect();
+            let guests: Vec<Guest<'_>> = std::iter::from_fn(|| room.enter(|| now)).collect();
             now += Duration::from_millis(60);
             guests.iter().for_each(|guest| guest.ended(result, || now));
         }

@@ -69,7 +69,7 @@ impl Upstream {
         let harmless = is_harmless(parts);
         // HTTP/1.0 knows of no host, and no server could do without.
         sending.keep_host = sending.keep_host && parts.headers.contains_key(HOST);
-        let members = self.members.load_full();
+        let members = self.members.load();
         let mut body = Some(body);
         let mut tried: Vec<usize> = Vec::new();
         let mut failure = None;

@@ -201,7 +201,7 @@ fn invalid(found: Vec<Violation>) -> Problem {
 }
 
 impl Filter for ValidateFilter {
-    async fn pass<S: Answers>(self, inner: S, request: Request<Body>) -> Response<Body> {
+    async fn pass<S: Answers>(&self, inner: S, request: Request<Body>) -> Response<Body> {
         match self.admit(request).await {
             Ok(request) => answer(inner, request).await,
             Err(refused) => refused,

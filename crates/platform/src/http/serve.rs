@@ -85,7 +85,7 @@ pub struct Gate {
 /// Answers connections of `listener` in the clear; see [`serve_behind`].
 pub async fn serve(
     listener: TcpListener,
-    answers: impl Answers + Sync,
+    answers: impl Answers + Sync + 'static,
     settings: Arc<HttpSettings>,
     threads: Threads,
     shutdown: Shutdown,
@@ -98,7 +98,7 @@ pub async fn serve(
 /// Answers connections of `listener` that pass `gate`, until `shutdown` begins, then lets running
 /// requests finish; `answers` makes what answers the requests of each. Connections above the limit wait in the kernel's queue; those of a client that
 /// has too many are closed at once.
-pub async fn serve_behind<A: Answers>(
+pub async fn serve_behind<A: Answers + 'static>(
     listener: TcpListener,
     gate: Gate,
     answers: impl Fn(&Connection) -> A + Clone + Send + Sync + 'static,
@@ -174,7 +174,7 @@ struct Door {
 }
 
 impl Door {
-    async fn connection<A: Answers>(
+    async fn connection<A: Answers + 'static>(
         self: Arc<Self>,
         stream: TcpStream,
         peer: SocketAddr,

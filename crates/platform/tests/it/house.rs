@@ -246,7 +246,7 @@ impl Drop for House {
 
 /// Serves something on a free port.
 pub(crate) fn listen(
-    answers: impl wire::server::Answers + Sync,
+    answers: impl wire::server::Answers + Sync + 'static,
     settings: &Arc<HttpSettings>,
 ) -> (SocketAddr, TaskGroup) {
     let listener = serve::bind(([127, 0, 0, 1], 0).into()).expect("a free port");

@@ -92,7 +92,7 @@ fn root(uri: &mut Uri) {
 
 pub(super) async fn serve(
     stream: Stream,
-    answers: impl Answers,
+    answers: impl Answers + 'static,
     settings: &Settings,
     drain: CancellationToken,
 ) {

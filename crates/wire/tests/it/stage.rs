@@ -45,7 +45,7 @@ impl Stage {
     }
 
     pub(crate) async fn serving(
-        answers: impl Answers + Sync,
+        answers: impl Answers + Sync + 'static,
         front: Front,
         settings: Settings,
     ) -> Self {

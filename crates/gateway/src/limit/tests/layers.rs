@@ -8,11 +8,11 @@ use http_body_util::BodyExt;
 use platform::context::RequestContext;
 use platform::http::Origin;
 use platform::telemetry::TraceContext;
-use tower::{Layer, ServiceExt, service_fn};
+use tower::service_fn;
 use wire::Body;
 
 use super::*;
-use crate::filter::FilterLayer;
+use crate::filter::Filter;
 use crate::limit::concurrency::Adaptive;
 
 /// Reads the body, and answers with its length, or that it broke off.
@@ -33,14 +33,14 @@ async fn a_client_learns_where_it_stands_and_when_to_come_again() {
     let text = "[[limit]]\nname = 'a'\nper = ['address', 'route']\nrate = '60/1m'\nburst = 2\n";
     let around = |route: &str| {
         let layer = LimitFilter::new(stage.counters.clone(), rules(text), route);
-        FilterLayer(layer).layer(service_fn(length))
+        layer
     };
     let ask = async |route: &str| {
         let request = request("GET", ADA, 1).map(|()| Body::empty());
         let context = RequestContext::new(TraceContext::root(&Sources::system()), None);
         let asked = async {
             RequestContext::comes_from(Origin::direct(ADA.into()));
-            around(route).oneshot(request).await.expect("never fails")
+            around(route).pass(service_fn(length), request).await
         };
         context.scope(asked).await
     };

@@ -1,0 +1,54 @@
+//! What all workers read for each request, and somebody replaces now and then.
+//!
+//! A request counts that it uses it, and that it no longer does. A count that two processors move costs
+//! several times what one costs that stays with one of them, so each worker has its own.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+/// Something that is replaced as a whole.
+#[derive(Debug)]
+pub(crate) struct PerWorker<T>(Vec<ArcSwap<Arc<T>>>);
+
+/// What was there when it was looked at, for as long as this lives.
+pub(crate) type Held<T> = Arc<Arc<T>>;
+
+impl<T> PerWorker<T> {
+    /// For so many workers, and for whoever else looks.
+    pub(crate) fn new(workers: usize, first: T) -> Self {
+        let first = Arc::new(first);
+        let own = |_| ArcSwap::from_pointee(first.clone());
+        Self((0..workers.max(1)).map(own).collect())
+    }
+
+    /// What is there now.
+    pub(crate) fn load(&self) -> Held<T> {
+        self.0[wire::workers::index() % self.0.len()].load_full()
+    }
+
+    /// From now on, `next` is there: whoever looks after this has returned finds it.
+    pub(crate) fn store(&self, next: T) {
+        let next = Arc::new(next);
+        for own in &self.0 {
+            own.store(Arc::new(next.clone()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_replaced_lives_as_long_as_somebody_uses_it() {
+        let (first, second) = (Arc::new(1), Arc::new(2));
+        let value = PerWorker::new(3, first.clone());
+        let held = value.load();
+        value.store(second.clone());
+        assert_eq!((***held, ***value.load()), (1, 2));
+        assert_eq!(Arc::strong_count(&first), 2);
+        drop(held);
+        assert_eq!(Arc::strong_count(&first), 1);
+    }
+}
