@@ -7,8 +7,8 @@ use parking_lot::Mutex;
 use platform::tasks::Shutdown;
 use tokio::task::JoinSet;
 
-use crate::per_worker::{Held, PerWorker};
 use crate::snapshot::{Snapshot, Surroundings};
+use crate::swapped::{Looked, Swapped};
 use crate::table::{Files, Source, Table, TableErrors};
 
 /// How often the files, and what upstreams are due to do, are looked at.
@@ -23,7 +23,7 @@ struct Inner {
     /// Where tables come from; none for a gateway of the shop alone.
     source: Option<Source>,
     around: Surroundings,
-    present: PerWorker<Snapshot>,
+    present: Swapped<Snapshot>,
     /// One reload after the other; the files that were read at the last one.
     files: Mutex<Files>,
 }
@@ -33,7 +33,7 @@ impl Live {
     pub(crate) fn new(source: Option<Source>, around: Surroundings) -> Result<Self, TableErrors> {
         let live = Self(Arc::new(Inner {
             source,
-            present: PerWorker::new(around.workers, Snapshot::default()),
+            present: Swapped::new(around.workers, Snapshot::default()),
             around,
             files: Mutex::default(),
         }));
@@ -42,7 +42,7 @@ impl Live {
     }
 
     /// The table that is in force now.
-    pub(crate) fn present(&self) -> Held<Snapshot> {
+    pub(crate) fn present(&self) -> Looked<Snapshot> {
         self.0.present.load()
     }
 

@@ -26,8 +26,8 @@ use self::budget::Budget;
 use self::measures::Measures;
 use self::member::{Member, Outcome};
 use self::usual::Usual;
-use crate::per_worker::PerWorker;
 use crate::snapshot::Surroundings;
+use crate::swapped::Swapped;
 use crate::table::{self, PerServer};
 
 pub(crate) use self::connect::Dial;
@@ -40,7 +40,7 @@ pub(crate) use self::send::Sending;
 pub(crate) struct Upstream {
     pub(crate) name: Arc<str>,
     pub(crate) definition: table::Upstream,
-    members: PerWorker<Vec<Arc<Member>>>,
+    members: Swapped<Vec<Arc<Member>>>,
     workers: usize,
     dice: AtomicU64,
     in_flight: AtomicU32,
@@ -61,7 +61,7 @@ impl Upstream {
         let upstream = Self {
             name: name.into(),
             definition: definition.clone(),
-            members: PerWorker::new(around.workers, Vec::new()),
+            members: Swapped::new(around.workers, Vec::new()),
             workers: around.workers,
             dice: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),

@@ -90,7 +90,7 @@ async fn measured<T>(
     metrics
         .call_duration
         .get_or_create(&labels)
-        .observe(started.elapsed().as_secs_f64());
+        .observe(started.elapsed());
     if answer.as_ref().is_err_and(|problem| problem.status >= 500) {
         metrics.call_failures.get_or_create(&labels).inc();
     }

@@ -2,6 +2,7 @@
 
 mod http_cache;
 mod named;
+mod per_request;
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,16 +18,7 @@ use prometheus_client::registry::Registry;
 pub use self::http_cache::{HttpCacheLabels, HttpCacheMetrics};
 use self::named::Names;
 pub use self::named::{Held, Named};
-
-/// From 100 microseconds to 10 seconds: what a request may take.
-const SECONDS: [f64; 15] = [
-    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
-    10.0,
-];
-
-fn seconds() -> Histogram {
-    Histogram::new(SECONDS)
-}
+pub use self::per_request::{Durations, Tally, UnderWay};
 
 /// From 10 milliseconds to 5 minutes: what building an index may take, in seconds.
 const REBUILD_SECONDS: [f64; 10] = [0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 120.0, 300.0];
@@ -175,15 +167,15 @@ pub struct Metrics {
     registry: Arc<Mutex<Registry>>,
     names: Names,
     /// Answers by route and status.
-    pub http_answers: Family<AnswerLabels, Counter>,
+    pub http_answers: Family<AnswerLabels, Tally>,
     /// Time from the first byte of the request to the head of the answer, in seconds.
-    pub http_duration: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    pub http_duration: Family<RouteLabels, Durations>,
     /// Requests that are being answered.
-    pub http_in_flight: Family<RoleLabels, Gauge>,
+    pub http_in_flight: Family<RoleLabels, UnderWay>,
     /// Statements that answers cost, by route.
     pub http_statements: Family<RouteLabels, Counter>,
     /// Calls between services, in seconds.
-    pub call_duration: Family<CallLabels, Histogram, fn() -> Histogram>,
+    pub call_duration: Family<CallLabels, Durations>,
     /// Calls between services that failed with a 5xx.
     pub call_failures: Family<CallLabels, Counter>,
     /// Statements by role.
@@ -203,21 +195,21 @@ pub struct Metrics {
     /// Events by consumer and outcome.
     pub events: Family<ConsumerLabels, Counter>,
     /// From when something happened until a consumer had handled it, in seconds.
-    pub event_lag: Family<ListenerLabels, Histogram, fn() -> Histogram>,
+    pub event_lag: Family<ListenerLabels, Durations>,
     /// Attempts at instances of a role in other processes that came to no answer.
     pub peer_failures: Family<RoleLabels, Counter>,
     /// How often such an instance was left out for a while because it kept failing.
     pub peer_ejections: Family<RoleLabels, Counter>,
     /// What became of requests to the upstreams of the gateway, try by try.
-    pub upstream: Family<UpstreamLabels, Counter>,
+    pub upstream: Family<UpstreamLabels, Tally>,
     /// Servers of upstreams that may be asked now.
     pub upstream_usable: Family<ServersLabels, Gauge>,
     /// Requests that may be on their way to the servers of an upstream at once.
     pub upstream_room: Family<ServersLabels, Gauge>,
     /// Look-ups by cache and outcome.
-    pub cache: Family<CacheLabels, Counter>,
+    pub cache: Family<CacheLabels, Tally>,
     /// What the rules of the gateway decide.
-    pub limits: Family<LimitLabels, Counter>,
+    pub limits: Family<LimitLabels, Tally>,
     /// Commands to Redis.
     pub redis_commands: Family<RedisLabels, Counter>,
     /// Whether Redis answers.
@@ -243,10 +235,10 @@ impl Metrics {
             registry: Arc::new(Mutex::new(Registry::with_prefix("rialto"))),
             names: Names::default(),
             http_answers: Family::default(),
-            http_duration: Family::new_with_constructor(seconds),
+            http_duration: Family::default(),
             http_in_flight: Family::default(),
             http_statements: Family::default(),
-            call_duration: Family::new_with_constructor(seconds),
+            call_duration: Family::default(),
             call_failures: Family::default(),
             db_statements: Family::default(),
             db_transactions: Family::default(),
@@ -256,7 +248,7 @@ impl Metrics {
             outbox_pending: Family::default(),
             outbox_age: Family::default(),
             events: Family::default(),
-            event_lag: Family::new_with_constructor(seconds),
+            event_lag: Family::default(),
             peer_failures: Family::default(),
             peer_ejections: Family::default(),
             upstream: Family::default(),

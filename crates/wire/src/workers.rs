@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
+use crossbeam_utils::CachePadded;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_util::task::TaskTracker;
@@ -27,6 +28,29 @@ thread_local! {
 /// Which worker runs this; 0 outside of all workers.
 pub fn index() -> usize {
     INDEX.get()
+}
+
+/// One of something for each worker, on cache lines of its own: what several processors write in turn
+/// costs each of them several times what costs that it alone writes.
+#[derive(Debug)]
+pub struct PerWorker<T>(Box<[CachePadded<T>]>);
+
+impl<T> PerWorker<T> {
+    /// For so many workers, one at least. Should there be more, some share.
+    pub fn new(workers: usize, make: impl Fn() -> T) -> Self {
+        let all = (0..workers.max(1)).map(|_| CachePadded::new(make()));
+        Self(all.collect())
+    }
+
+    /// That of the worker that asks; outside of all workers, that of the first.
+    pub fn own(&self) -> &T {
+        &self.0[index() % self.0.len()]
+    }
+
+    /// Those of all.
+    pub fn all(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().map(|own| &**own)
+    }
 }
 
 /// Serves one connection.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::{Extensions, HeaderMap, HeaderName, Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use kernel::Timestamp;
-use prometheus_client::metrics::counter::Counter;
+use platform::metrics::Tally;
 use wire::Body;
 
 use super::answer::answer;
@@ -38,10 +38,10 @@ pub(crate) struct Route {
 
 /// The metrics of one route, looked up once.
 pub(crate) struct RouteMetrics {
-    pub(crate) hits: Counter,
-    pub(crate) misses: Counter,
-    pub(crate) revalidations: Counter,
-    pub(crate) stale: Counter,
+    pub(crate) hits: Tally,
+    pub(crate) misses: Tally,
+    pub(crate) revalidations: Tally,
+    pub(crate) stale: Tally,
 }
 
 /// What the store has for a request.

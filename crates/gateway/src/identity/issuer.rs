@@ -80,7 +80,7 @@ impl Issuer {
         if self.shared.revocations.has(&known.identity) {
             return Some(Err(REVOKED));
         }
-        Some(Ok(known.identity.clone()))
+        Some(Ok(known.identity))
     }
 
     /// Verifies a token, and remembers it.

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use kernel::Timestamp;
-use platform::metrics::{CacheLabels, Metrics};
-use prometheus_client::metrics::counter::Counter;
+use platform::metrics::{CacheLabels, Metrics, Tally};
 use quick_cache::Weighter;
 
 use super::Identity;
@@ -16,13 +15,13 @@ const BYTES: u64 = 32 << 20;
 
 /// By the SHA-256 of a token. Bounded; the least used are forgotten first.
 pub(super) struct Verified {
-    tokens: quick_cache::sync::Cache<[u8; 32], Arc<Known>, Weight>,
-    hits: Counter,
-    misses: Counter,
+    tokens: quick_cache::sync::Cache<[u8; 32], Known, Weight>,
+    hits: Tally,
+    misses: Tally,
 }
 
 /// A token that was verified.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Known {
     pub(super) identity: Arc<Identity>,
     pub(super) until: Timestamp,
@@ -35,8 +34,8 @@ pub(super) struct Known {
 #[derive(Debug, Clone)]
 struct Weight;
 
-impl Weighter<[u8; 32], Arc<Known>> for Weight {
-    fn weight(&self, _: &[u8; 32], known: &Arc<Known>) -> u64 {
+impl Weighter<[u8; 32], Known> for Weight {
+    fn weight(&self, _: &[u8; 32], known: &Known) -> u64 {
         // Claims in memory take about three times their text, and each entry something itself.
         u64::try_from(known.length * 3 + 512).unwrap_or(u64::MAX)
     }
@@ -58,7 +57,7 @@ impl Verified {
         }
     }
 
-    pub(super) fn get(&self, fingerprint: &[u8; 32]) -> Option<Arc<Known>> {
+    pub(super) fn get(&self, fingerprint: &[u8; 32]) -> Option<Known> {
         let known = self.tokens.get(fingerprint)?;
         self.hits.inc();
         Some(known)
@@ -66,7 +65,7 @@ impl Verified {
 
     pub(super) fn insert(&self, fingerprint: [u8; 32], known: Known) {
         self.misses.inc();
-        self.tokens.insert(fingerprint, Arc::new(known));
+        self.tokens.insert(fingerprint, known);
     }
 }
 

@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Request};
 use platform::http::ClientAddress;
-use platform::metrics::{Held, LimitLabels, Metrics, Named};
-use prometheus_client::metrics::counter::Counter;
+use platform::metrics::{Held, LimitLabels, Metrics, Named, Tally};
 use ring::digest::{SHA256, digest};
 
 use super::gcra::Quota;
@@ -48,10 +47,10 @@ pub(crate) struct Rule {
 
 /// How often a rule came to which decision.
 pub(crate) struct Counted {
-    pub(crate) allowed: Counter,
-    pub(crate) limited: Counter,
-    pub(crate) shadowed: Counter,
-    pub(crate) errors: Counter,
+    pub(crate) allowed: Tally,
+    pub(crate) limited: Tally,
+    pub(crate) shadowed: Tally,
+    pub(crate) errors: Tally,
 }
 
 /// What a request asks of one rule.

@@ -1,22 +1,21 @@
 //! The metrics of one upstream, looked up once.
 
-use platform::metrics::{Held, Metrics, Named, ServersLabels, UpstreamLabels};
-use prometheus_client::metrics::counter::Counter;
+use platform::metrics::{Held, Metrics, Named, ServersLabels, Tally, UpstreamLabels};
 use prometheus_client::metrics::gauge::Gauge;
 
 use super::Outcome;
 
 #[derive(Debug)]
 pub(super) struct Measures {
-    answered: Counter,
-    failed: Counter,
-    late: Counter,
-    pub(super) repeated: Counter,
-    pub(super) hedged: Counter,
-    pub(super) hedge_won: Counter,
-    pub(super) refused: Counter,
-    pub(super) overloaded: Counter,
-    pub(super) ejected: Counter,
+    answered: Tally,
+    failed: Tally,
+    late: Tally,
+    pub(super) repeated: Tally,
+    pub(super) hedged: Tally,
+    pub(super) hedge_won: Tally,
+    pub(super) refused: Tally,
+    pub(super) overloaded: Tally,
+    pub(super) ejected: Tally,
     pub(super) usable: Gauge,
     /// Of servers whose room is limited.
     pub(super) room: Option<Gauge>,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use parking_lot::Mutex;
 use wire::client::{Pool, Settings};
+use wire::workers::PerWorker;
 
 use super::balance::Load;
 use super::connect::Dial;
@@ -22,7 +23,7 @@ pub(super) struct Member {
     /// Its authority, as the `Host` of requests.
     pub(super) host: HeaderValue,
     /// One for each worker: a connection stays on the thread that has opened it.
-    pools: Vec<Pool>,
+    pools: PerWorker<Pool>,
     /// For checks, which run on no worker.
     pub(super) probes: Pool,
     pub(super) probing: AtomicBool,
@@ -79,7 +80,7 @@ impl Member {
         Ok(Self {
             url: url.into(),
             host,
-            pools: (0..workers.max(1)).map(|_| pool()).collect(),
+            pools: PerWorker::new(workers, pool),
             probes: pool(),
             probing: AtomicBool::new(false),
             room: Room::new(&definition.concurrency.per_server()),
@@ -91,7 +92,7 @@ impl Member {
 
     /// The connections of the worker that asks.
     pub(super) fn pool(&self) -> &Pool {
-        &self.pools[wire::workers::index() % self.pools.len()]
+        self.pools.own()
     }
 
     pub(super) fn is_usable(&self, now: u64) -> bool {
@@ -158,18 +159,12 @@ impl Member {
 
     /// It belongs to the upstream no more: connections that nobody uses are closed.
     pub(super) fn leave(&self) {
-        self.pools
-            .iter()
-            .chain([&self.probes])
-            .for_each(Pool::clear);
+        self.pools.all().chain([&self.probes]).for_each(Pool::clear);
     }
 
     /// Closes connections that nobody has used for long.
     pub(super) fn sweep(&self) {
-        self.pools
-            .iter()
-            .chain([&self.probes])
-            .for_each(Pool::sweep);
+        self.pools.all().chain([&self.probes]).for_each(Pool::sweep);
     }
 
     pub(super) fn state(&self, now: u64) -> MemberState {
@@ -181,7 +176,7 @@ impl Member {
             in_flight: self.load.in_flight(),
             limit: self.room.limit(),
             latency_us: self.load.latency(),
-            idle_connections: self.pools.iter().map(Pool::idle).sum(),
+            idle_connections: self.pools.all().map(Pool::idle).sum(),
         }
     }
 }

@@ -34,8 +34,8 @@ struct Inner {
     /// One asks for the keys; who needs the answer waits for it.
     asking: tokio::sync::Mutex<()>,
     verified: quick_cache::sync::Cache<[u8; 32], Arc<(Caller, Timestamp)>>,
-    hits: prometheus_client::metrics::counter::Counter,
-    misses: prometheus_client::metrics::counter::Counter,
+    hits: crate::metrics::Tally,
+    misses: crate::metrics::Tally,
 }
 
 /// What the source said last.

@@ -16,8 +16,6 @@ use kernel::problem::codes;
 use kernel::{Access, Caller, Kind, Problem};
 use parking_lot::RwLock;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
 use tracing::Instrument;
 use utoipa::openapi::path::{HttpMethod, Operation};
 use utoipa::openapi::{RefOr, Schema};
@@ -27,7 +25,7 @@ use super::extract::BodyLimits;
 use super::{ApiError, CallerOf, HttpContext};
 use crate::auth::Authenticator;
 use crate::context::RequestContext;
-use crate::metrics::{AnswerLabels, Metrics, RoleLabels, RouteLabels};
+use crate::metrics::{AnswerLabels, Durations, Metrics, RoleLabels, RouteLabels, Tally, UnderWay};
 
 /// What is known of a route without the service behind it: enough to route to it, to document it
 /// and to test its access.
@@ -265,12 +263,12 @@ pub async fn authenticate(
 /// The metrics of one route, looked up once.
 pub struct RouteMetrics {
     labels: RouteLabels,
-    duration: Histogram,
-    in_flight: Gauge,
+    duration: Durations,
+    in_flight: UnderWay,
     statements: Counter,
     /// The status that was answered first, which is mostly that of all.
-    usual: OnceLock<(u16, Counter)>,
-    answers: RwLock<Vec<(u16, Counter)>>,
+    usual: OnceLock<(u16, Tally)>,
+    answers: RwLock<Vec<(u16, Tally)>>,
     metrics: Metrics,
 }
 
@@ -327,7 +325,7 @@ impl RouteMetrics {
 
     fn answered(&self, status: u16, started: Instant, statements: u32) {
         let took = turn::look().into_std().saturating_duration_since(started);
-        self.duration.observe(took.as_secs_f64());
+        self.duration.observe(took);
         if statements > 0 {
             self.statements.inc_by(u64::from(statements));
         }

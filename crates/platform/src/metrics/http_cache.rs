@@ -6,6 +6,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use super::Tally;
+
 /// Labels of what the cache did for one route.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct HttpCacheLabels {
@@ -17,13 +19,13 @@ pub struct HttpCacheLabels {
 #[derive(Debug, Clone, Default)]
 pub struct HttpCacheMetrics {
     /// Requests that a stored answer satisfied.
-    pub hits: Family<HttpCacheLabels, Counter>,
+    pub hits: Family<HttpCacheLabels, Tally>,
     /// Requests that none satisfied.
-    pub misses: Family<HttpCacheLabels, Counter>,
+    pub misses: Family<HttpCacheLabels, Tally>,
     /// Questions to upstreams whether a stored answer is still good.
-    pub revalidations: Family<HttpCacheLabels, Counter>,
+    pub revalidations: Family<HttpCacheLabels, Tally>,
     /// Stale answers that were served.
-    pub stale: Family<HttpCacheLabels, Counter>,
+    pub stale: Family<HttpCacheLabels, Tally>,
     /// Bytes that are stored.
     pub bytes: Gauge,
     /// Targets of which answers are stored.

@@ -6,31 +6,32 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use wire::workers::PerWorker;
 
 /// Something that is replaced as a whole.
 #[derive(Debug)]
-pub(crate) struct PerWorker<T>(Vec<ArcSwap<Arc<T>>>);
+pub(crate) struct Swapped<T>(PerWorker<ArcSwap<Arc<T>>>);
 
-/// What was there when it was looked at, for as long as this lives.
-pub(crate) type Held<T> = Arc<Arc<T>>;
+/// What was there when somebody looked, for as long as this lives.
+pub(crate) type Looked<T> = Arc<Arc<T>>;
 
-impl<T> PerWorker<T> {
+impl<T> Swapped<T> {
     /// For so many workers, and for whoever else looks.
     pub(crate) fn new(workers: usize, first: T) -> Self {
         let first = Arc::new(first);
-        let own = |_| ArcSwap::from_pointee(first.clone());
-        Self((0..workers.max(1)).map(own).collect())
+        let own = || ArcSwap::from_pointee(first.clone());
+        Self(PerWorker::new(workers, own))
     }
 
     /// What is there now.
-    pub(crate) fn load(&self) -> Held<T> {
-        self.0[wire::workers::index() % self.0.len()].load_full()
+    pub(crate) fn load(&self) -> Looked<T> {
+        self.0.own().load_full()
     }
 
     /// From now on, `next` is there: whoever looks after this has returned finds it.
     pub(crate) fn store(&self, next: T) {
         let next = Arc::new(next);
-        for own in &self.0 {
+        for own in self.0.all() {
             own.store(Arc::new(next.clone()));
         }
     }
@@ -43,7 +44,7 @@ mod tests {
     #[test]
     fn what_is_replaced_lives_as_long_as_somebody_uses_it() {
         let (first, second) = (Arc::new(1), Arc::new(2));
-        let value = PerWorker::new(3, first.clone());
+        let value = Swapped::new(3, first.clone());
         let held = value.load();
         value.store(second.clone());
         assert_eq!((***held, ***value.load()), (1, 2));

@@ -1,0 +1,224 @@
+//! What every request moves: each worker moves its own, and whoever reads adds them up.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::{MetricType, TypedMetric};
+use wire::workers::PerWorker;
+
+/// How many workers count without meeting another.
+static SHARES: LazyLock<usize> = LazyLock::new(|| {
+    let processors = std::thread::available_parallelism();
+    processors.map_or(1, usize::from).min(16)
+});
+
+fn shares<T: Default>() -> Arc<PerWorker<T>> {
+    Arc::new(PerWorker::new(*SHARES, T::default))
+}
+
+/// A counter.
+#[derive(Debug, Clone)]
+pub struct Tally(Arc<PerWorker<AtomicU64>>);
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self(shares())
+    }
+}
+
+impl Tally {
+    /// One more.
+    pub fn inc(&self) {
+        self.0.own().fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many there were.
+    pub fn get(&self) -> u64 {
+        self.0.all().map(|own| own.load(Ordering::Relaxed)).sum()
+    }
+}
+
+impl TypedMetric for Tally {
+    const TYPE: MetricType = MetricType::Counter;
+}
+
+impl EncodeMetric for Tally {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        encoder.encode_counter::<NoLabelSet, _, u64>(&self.get(), None)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        Self::TYPE
+    }
+}
+
+/// A gauge of what is under way.
+#[derive(Debug, Clone)]
+pub struct UnderWay(Arc<PerWorker<AtomicI64>>);
+
+impl Default for UnderWay {
+    fn default() -> Self {
+        Self(shares())
+    }
+}
+
+impl UnderWay {
+    /// One more begins.
+    pub fn inc(&self) {
+        self.0.own().fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One ends, with whatever worker.
+    pub fn dec(&self) {
+        self.0.own().fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many are under way.
+    pub fn get(&self) -> i64 {
+        self.0.all().map(|own| own.load(Ordering::Relaxed)).sum()
+    }
+}
+
+impl TypedMetric for UnderWay {
+    const TYPE: MetricType = MetricType::Gauge;
+}
+
+impl EncodeMetric for UnderWay {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        encoder.encode_gauge(&self.get())
+    }
+
+    fn metric_type(&self) -> MetricType {
+        Self::TYPE
+    }
+}
+
+/// From 100 microseconds to 10 seconds: what a request may take.
+const BOUNDS: [Duration; 15] = [
+    Duration::from_micros(100),
+    Duration::from_micros(250),
+    Duration::from_micros(500),
+    Duration::from_millis(1),
+    Duration::from_micros(2_500),
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(25),
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_millis(2_500),
+    Duration::from_secs(10),
+];
+
+/// A histogram of times, in seconds.
+#[derive(Debug, Clone)]
+pub struct Durations(Arc<PerWorker<Share>>);
+
+#[derive(Debug, Default)]
+struct Share {
+    /// How many took up to each bound and longer than the one before; the last, longer than all.
+    buckets: [AtomicU64; BOUNDS.len() + 1],
+    /// What they took together.
+    nanos: AtomicU64,
+}
+
+impl Default for Durations {
+    fn default() -> Self {
+        Self(shares())
+    }
+}
+
+impl Durations {
+    /// Something took so long.
+    pub fn observe(&self, took: Duration) {
+        let share = self.0.own();
+        let bucket = BOUNDS.iter().position(|bound| took <= *bound);
+        let bucket = &share.buckets[bucket.unwrap_or(BOUNDS.len())];
+        bucket.fetch_add(1, Ordering::Relaxed);
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        share.nanos.fetch_add(nanos, Ordering::Relaxed);
+    }
+}
+
+impl TypedMetric for Durations {
+    const TYPE: MetricType = MetricType::Histogram;
+}
+
+impl EncodeMetric for Durations {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        let bounds = BOUNDS.iter().map(Duration::as_secs_f64);
+        let mut buckets: Vec<(f64, u64)> = bounds
+            .chain([f64::INFINITY])
+            .map(|bound| (bound, 0))
+            .collect();
+        let mut sum = Duration::ZERO;
+        for share in self.0.all() {
+            for ((_, count), own) in buckets.iter_mut().zip(&share.buckets) {
+                *count += own.load(Ordering::Relaxed);
+            }
+            sum += Duration::from_nanos(share.nanos.load(Ordering::Relaxed));
+        }
+        let count = buckets.iter().map(|(_, count)| count).sum();
+        encoder.encode_histogram::<NoLabelSet>(sum.as_secs_f64(), count, &buckets, None)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        Self::TYPE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::encoding::text::encode;
+    use prometheus_client::metrics::histogram::Histogram;
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+
+    fn told<M>(metric: M) -> String
+    where
+        M: prometheus_client::registry::Metric,
+    {
+        let mut registry = Registry::default();
+        registry.register("it", "It", metric);
+        let mut text = String::new();
+        encode(&mut text, &registry).expect("fits");
+        text
+    }
+
+    #[test]
+    fn times_are_told_as_the_library_tells_them() {
+        let ours = Durations::default();
+        let theirs = Histogram::new(BOUNDS.map(|bound| bound.as_secs_f64()));
+        // On a bound, between two, before all and after all; sums of halves are exact.
+        for millis in [0, 1, 3, 500, 10_000, 60_500] {
+            let took = Duration::from_millis(millis);
+            ours.observe(took);
+            theirs.observe(took.as_secs_f64());
+        }
+        assert_eq!(told(ours), told(theirs));
+    }
+
+    #[test]
+    fn whoever_reads_hears_of_all() {
+        let (tally, under_way) = (Tally::default(), UnderWay::default());
+        let count = || {
+            for _ in 0..1_000 {
+                tally.inc();
+                under_way.inc();
+                under_way.dec();
+            }
+            under_way.inc();
+        };
+        std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(count))));
+        assert_eq!((tally.get(), under_way.get()), (4_000, 4));
+        assert!(told(tally).contains("it_total 4000\n"));
+        assert!(told(under_way).contains("it 4\n"));
+    }
+}
