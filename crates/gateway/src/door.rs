@@ -104,7 +104,7 @@ impl Door {
 /// A request that is inside, until it is answered.
 pub(crate) struct Admitted<'a> {
     _place: Place<'a>,
-    decision: Option<Decision>,
+    decision: Option<Decision<'a>>,
 }
 
 impl Admitted<'_> {

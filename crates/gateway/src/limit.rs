@@ -62,8 +62,8 @@ struct Engines {
 
 /// What the rules say to a request.
 #[derive(Debug)]
-pub(crate) struct Decision {
-    rules: Rules,
+pub(crate) struct Decision<'a> {
+    rules: &'a Rules,
     /// What was asked, and what was used before.
     asks: Vec<Ask>,
     verdict: Verdict,
@@ -105,11 +105,16 @@ impl Counters {
     }
 
     /// Lets a request take what it [asks](Rules::asks) from all `rules`, or from none.
-    pub(crate) async fn take(&self, rules: &Rules, asks: Vec<Ask>) -> Decision {
+    pub(crate) async fn take<'a>(&self, rules: &'a Rules, asks: Vec<Ask>) -> Decision<'a> {
         self.decide(rules, asks, None).await
     }
 
-    async fn decide(&self, rules: &Rules, mut asks: Vec<Ask>, shared_now: Option<i64>) -> Decision {
+    async fn decide<'a>(
+        &self,
+        rules: &'a Rules,
+        mut asks: Vec<Ask>,
+        shared_now: Option<i64>,
+    ) -> Decision<'a> {
         let engines = &*self.0;
         let mut verdict = Verdict::Passes;
         let counted_by_all = match &engines.shared {
@@ -137,7 +142,7 @@ impl Counters {
             count(rules, &asks, verdict);
         }
         Decision {
-            rules: rules.clone(),
+            rules,
             asks,
             verdict,
         }
@@ -181,7 +186,7 @@ fn count(rules: &Rules, asks: &[Ask], verdict: Verdict) {
     }
 }
 
-impl Decision {
+impl Decision<'_> {
     /// Why the request is refused, if it is.
     pub(crate) fn refusal(&self) -> Option<Problem> {
         match self.verdict {

@@ -33,8 +33,8 @@ impl Live {
     pub(crate) fn new(source: Option<Source>, around: Surroundings) -> Result<Self, TableErrors> {
         let live = Self(Arc::new(Inner {
             source,
-            present: Swapped::new(around.workers, Snapshot::default()),
             around,
+            present: Swapped::new(Snapshot::default()),
             files: Mutex::default(),
         }));
         live.reload()?;

@@ -16,11 +16,10 @@ pub(crate) struct Swapped<T>(PerWorker<ArcSwap<Arc<T>>>);
 pub(crate) type Looked<T> = Arc<Arc<T>>;
 
 impl<T> Swapped<T> {
-    /// For so many workers, and for whoever else looks.
-    pub(crate) fn new(workers: usize, first: T) -> Self {
+    pub(crate) fn new(first: T) -> Self {
         let first = Arc::new(first);
         let own = || ArcSwap::from_pointee(first.clone());
-        Self(PerWorker::new(workers, own))
+        Self(PerWorker::by_processors(own))
     }
 
     /// What is there now.
@@ -44,7 +43,7 @@ mod tests {
     #[test]
     fn what_is_replaced_lives_as_long_as_somebody_uses_it() {
         let (first, second) = (Arc::new(1), Arc::new(2));
-        let value = Swapped::new(3, first.clone());
+        let value = Swapped::new(first.clone());
         let held = value.load();
         value.store(second.clone());
         assert_eq!((***held, ***value.load()), (1, 2));

@@ -61,7 +61,7 @@ impl Upstream {
         let upstream = Self {
             name: name.into(),
             definition: definition.clone(),
-            members: Swapped::new(around.workers, Vec::new()),
+            members: Swapped::new(Vec::new()),
             workers: around.workers,
             dice: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),

@@ -6,8 +6,8 @@ use std::cell::Cell;
 use std::io;
 use std::net::{SocketAddr, TcpStream as StdStream};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::thread::JoinHandle;
 
 use crossbeam_utils::CachePadded;
@@ -20,6 +20,9 @@ use crate::turn::Turns;
 
 /// Connections that may wait for a worker to look up.
 const QUEUE: usize = 1024;
+
+/// Shares of what is shared out by processors, at the most.
+const SHARES: usize = 16;
 
 thread_local! {
     static INDEX: Cell<usize> = const { Cell::new(0) };
@@ -42,9 +45,21 @@ impl<T> PerWorker<T> {
         Self(all.collect())
     }
 
+    /// For as many workers as there are processors, but not too many: what is of little use for more.
+    pub fn by_processors(make: impl Fn() -> T) -> Self {
+        static PROCESSORS: LazyLock<usize> = LazyLock::new(|| {
+            let processors = std::thread::available_parallelism();
+            processors.map_or(1, usize::from).min(SHARES)
+        });
+        Self::new(*PROCESSORS, make)
+    }
+
     /// That of the worker that asks; outside of all workers, that of the first.
     pub fn own(&self) -> &T {
-        &self.0[index() % self.0.len()]
+        let index = index();
+        // Mostly there is one for each, and nothing to divide.
+        let own = self.0.get(index);
+        own.unwrap_or_else(|| &self.0[index % self.0.len()])
     }
 
     /// Those of all.

@@ -8,6 +8,7 @@ use http::{HeaderValue, Request};
 use platform::http::ClientAddress;
 use platform::metrics::{Held, LimitLabels, Metrics, Named, Tally};
 use ring::digest::{SHA256, digest};
+use wire::workers::PerWorker;
 
 use super::gcra::Quota;
 use super::key::key;
@@ -23,8 +24,8 @@ pub(crate) struct Rules(Arc<Inner>);
 
 struct Inner {
     rules: Vec<Rule>,
-    /// `RateLimit-Policy` where every rule that is told applies.
-    policies: Option<HeaderValue>,
+    /// `RateLimit-Policy` where every rule that is told applies; each answer counts that it has it.
+    policies: PerWorker<Option<HeaderValue>>,
 }
 
 /// One of them.
@@ -105,7 +106,8 @@ impl Rules {
             .filter(|rule| !rule.shadow)
             .map(|rule| rule.policy.as_str())
             .collect();
-        let policies = HeaderValue::try_from(told.join(", ")).ok();
+        let told = told.join(", ");
+        let policies = PerWorker::by_processors(|| HeaderValue::try_from(told.as_str()).ok());
         Ok(Self(Arc::new(Inner { rules, policies })))
     }
 
@@ -143,7 +145,7 @@ impl Rules {
     /// `RateLimit-Policy` for the rules of `asks`.
     pub(crate) fn policy(&self, asks: &[Ask]) -> Option<HeaderValue> {
         if asks.len() == self.0.rules.len() {
-            return self.0.policies.clone();
+            return self.0.policies.own().clone();
         }
         let told = asks.iter().map(|ask| self.get(ask));
         let told: Vec<&str> = told

@@ -82,14 +82,14 @@ impl Stage {
         self.server.as_mut().expect("counters in Redis")
     }
 
-    async fn take(&self, rules: &Rules, request: &Request<()>) -> Decision {
+    async fn take<'a>(&self, rules: &'a Rules, request: &Request<()>) -> Decision<'a> {
         let now = self.counters.0.sources.now().micros();
         let asks = asks(rules, request);
         self.counters.decide(rules, asks, Some(now)).await
     }
 }
 
-fn seen(decision: &Decision) -> (Option<u32>, String) {
+fn seen(decision: &Decision<'_>) -> (Option<u32>, String) {
     let mut headers = HeaderMap::new();
     decision.describe(&mut headers);
     let told = headers

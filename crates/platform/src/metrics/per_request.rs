@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -10,14 +9,8 @@ use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::{MetricType, TypedMetric};
 use wire::workers::PerWorker;
 
-/// How many workers count without meeting another.
-static SHARES: LazyLock<usize> = LazyLock::new(|| {
-    let processors = std::thread::available_parallelism();
-    processors.map_or(1, usize::from).min(16)
-});
-
 fn shares<T: Default>() -> Arc<PerWorker<T>> {
-    Arc::new(PerWorker::new(*SHARES, T::default))
+    Arc::new(PerWorker::by_processors(T::default))
 }
 
 /// A counter.
