@@ -23,6 +23,7 @@ pub mod proxy_protocol;
 pub mod server;
 mod spare;
 mod stream;
+mod tcp;
 pub mod tls;
 mod tunnel;
 pub mod turn;

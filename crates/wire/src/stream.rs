@@ -9,6 +9,8 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::tcp;
+
 /// A byte stream in both directions: TCP, or something on top of it.
 pub struct Stream {
     /// What was read already, and comes first.
@@ -153,7 +155,7 @@ impl AsyncRead for Stream {
             return Poll::Ready(Ok(()));
         }
         match &mut self.inner {
-            Inner::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Inner::Tcp(stream) => tcp::poll_read(stream, cx, buffer),
             Inner::Other(stream) => stream.as_mut().poll_read(cx, buffer),
         }
     }
@@ -166,7 +168,7 @@ impl AsyncWrite for Stream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         match &mut self.inner {
-            Inner::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Inner::Tcp(stream) => tcp::poll_write(stream, cx, bytes),
             Inner::Other(stream) => stream.as_mut().poll_write(cx, bytes),
         }
     }
@@ -177,7 +179,7 @@ impl AsyncWrite for Stream {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match &mut self.inner {
-            Inner::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Inner::Tcp(stream) => tcp::poll_write_vectored(stream, cx, slices),
             Inner::Other(stream) => stream.as_mut().poll_write_vectored(cx, slices),
         }
     }

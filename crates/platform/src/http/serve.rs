@@ -31,7 +31,7 @@ use wire::network::Networks;
 use wire::server::{Answers, Connection, Refuse, Settings};
 use wire::tls::{HandshakeError, Presented};
 use wire::turn::Turns;
-use wire::workers::{Serving, Workers};
+use wire::workers::{PerWorker, Serving, Workers};
 
 use self::clients::{Clients, Counted};
 use super::refused::{Refused as RefusedHead, Watch};
@@ -116,7 +116,7 @@ pub async fn serve_behind<A: Answers + 'static>(
         clients: room.clients.clone(),
         watch: gate.watch,
         settings: Arc::new(connection_settings(&settings)),
-        drain: shutdown.token(),
+        drain: PerWorker::by_processors(|| shutdown.child().token()),
     });
     let serve = move |stream: TcpStream, peer: SocketAddr| -> Serving {
         Box::pin(door.clone().connection(stream, peer, answers.clone()))
@@ -170,7 +170,8 @@ struct Door {
     clients: Arc<Clients>,
     watch: Option<Arc<dyn Watch>>,
     settings: Arc<Settings>,
-    drain: CancellationToken,
+    /// Every request asks whether it ends, which takes a lock.
+    drain: PerWorker<CancellationToken>,
 }
 
 impl Door {
@@ -182,7 +183,7 @@ impl Door {
     ) {
         let passed = tokio::select! {
             passed = self.front.pass(stream, peer) => passed,
-            () = self.drain.cancelled() => return,
+            () = self.drain.own().cancelled() => return,
         };
         let Passed {
             stream,
@@ -208,7 +209,7 @@ impl Door {
             return;
         }
         let answers = Presented::new(answers(&connection), certificate);
-        let (settings, drain) = (self.settings_of(&connection), self.drain.clone());
+        let (settings, drain) = (self.settings_of(&connection), self.drain.own().clone());
         wire::server::serve(stream, protocol, answers, settings, drain).await;
     }
 
