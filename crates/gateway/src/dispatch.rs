@@ -25,10 +25,10 @@ use crate::path::normalise;
 use crate::router::Found;
 use crate::shop::Shop;
 use crate::snapshot::{Asked, Route, Snapshot};
+use crate::swapped::Own;
 
-/// Leads the requests of one connection, which count among themselves who uses it: a count that all
-/// workers moved would be dearer than the rest. Cheap to clone, for another connection.
-pub(crate) struct Dispatch(Arc<Arc<Inner>>);
+/// Leads the requests of one connection. Cheap to clone, for another one.
+pub(crate) struct Dispatch(Own<Inner>);
 
 struct Inner {
     door: Door,

@@ -8,7 +8,7 @@ use platform::tasks::Shutdown;
 use tokio::task::JoinSet;
 
 use crate::snapshot::{Snapshot, Surroundings};
-use crate::swapped::{Looked, Swapped};
+use crate::swapped::{Own, Swapped};
 use crate::table::{Files, Source, Table, TableErrors};
 
 /// How often the files, and what upstreams are due to do, are looked at.
@@ -42,7 +42,7 @@ impl Live {
     }
 
     /// The table that is in force now.
-    pub(crate) fn present(&self) -> Looked<Snapshot> {
+    pub(crate) fn present(&self) -> Own<Snapshot> {
         self.0.present.load()
     }
 

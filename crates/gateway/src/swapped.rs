@@ -12,8 +12,8 @@ use wire::workers::PerWorker;
 #[derive(Debug)]
 pub(crate) struct Swapped<T>(PerWorker<ArcSwap<Arc<T>>>);
 
-/// What was there when somebody looked, for as long as this lives.
-pub(crate) type Looked<T> = Arc<Arc<T>>;
+/// Something that others have, too: whoever shares this one counts apart from them.
+pub(crate) type Own<T> = Arc<Arc<T>>;
 
 impl<T> Swapped<T> {
     pub(crate) fn new(first: T) -> Self {
@@ -23,7 +23,7 @@ impl<T> Swapped<T> {
     }
 
     /// What is there now.
-    pub(crate) fn load(&self) -> Looked<T> {
+    pub(crate) fn load(&self) -> Own<T> {
         self.0.own().load_full()
     }
 

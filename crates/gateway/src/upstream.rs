@@ -15,7 +15,7 @@ mod usual;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -26,6 +26,7 @@ use self::budget::Budget;
 use self::measures::Measures;
 use self::member::{Member, Outcome};
 use self::usual::Usual;
+use crate::limit::concurrency::Concurrency;
 use crate::snapshot::Surroundings;
 use crate::swapped::Swapped;
 use crate::table::{self, PerServer};
@@ -43,7 +44,8 @@ pub(crate) struct Upstream {
     members: Swapped<Vec<Arc<Member>>>,
     workers: usize,
     dice: AtomicU64,
-    in_flight: AtomicU32,
+    /// Of requests that are under way to any of them.
+    places: Concurrency,
     budget: Budget,
     /// How long answers to requests that may be hedged take.
     usual: Usual,
@@ -64,7 +66,7 @@ impl Upstream {
             members: Swapped::new(Vec::new()),
             workers: around.workers,
             dice: AtomicU64::new(0),
-            in_flight: AtomicU32::new(0),
+            places: Concurrency::new(definition.concurrency.total as usize),
             budget: Budget::new(definition.retry_budget.0),
             usual: Usual::default(),
             measures: Measures::new(name, limited, &around.metrics),

@@ -57,7 +57,7 @@ impl Measures {
             Outcome::Answered => self.answered.inc(),
             Outcome::Failed if late => self.late.inc(),
             Outcome::Failed => self.failed.inc(),
-            Outcome::Unknown => return,
-        };
+            Outcome::Unknown => {}
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! How a request gets to a server, and to another one if that fails.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use http::header::HOST;
 use http::request::Parts;
@@ -64,7 +63,7 @@ impl Upstream {
         body: Body,
         mut sending: Sending,
     ) -> Result<Response<Body>, Problem> {
-        let _place = self.enter()?;
+        let _place = self.places.enter().ok_or_else(|| self.overloaded())?;
         self.budget.earn();
         let harmless = is_harmless(parts);
         // HTTP/1.0 knows of no host, and no server could do without.
@@ -177,14 +176,6 @@ impl Upstream {
         }
     }
 
-    fn enter(&self) -> Result<Place<'_>, Problem> {
-        let place = Place(&self.in_flight);
-        if self.in_flight.fetch_add(1, Ordering::Relaxed) < self.definition.concurrency.total {
-            return Ok(place);
-        }
-        Err(self.overloaded())
-    }
-
     fn overloaded(&self) -> Problem {
         self.measures.overloaded.inc();
         let detail = format!(
@@ -204,14 +195,6 @@ impl Upstream {
         self.measures.refused.inc();
         let detail = format!("no server of the upstream `{}` is well", self.name);
         Problem::unavailable(codes::UNAVAILABLE, detail, 1)
-    }
-}
-
-struct Place<'a>(&'a AtomicU32);
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -31,10 +31,7 @@ async fn length(request: Request<Body>) -> Result<Response<Body>, Infallible> {
 async fn a_client_learns_where_it_stands_and_when_to_come_again() {
     let stage = Stage::local();
     let text = "[[limit]]\nname = 'a'\nper = ['address', 'route']\nrate = '60/1m'\nburst = 2\n";
-    let around = |route: &str| {
-        let layer = LimitFilter::new(stage.counters.clone(), rules(text), route);
-        layer
-    };
+    let around = |route: &str| LimitFilter::new(stage.counters.clone(), rules(text), route);
     let ask = async |route: &str| {
         let request = request("GET", ADA, 1).map(|()| Body::empty());
         let context = RequestContext::new(TraceContext::root(&Sources::system()), None);
