@@ -33,15 +33,6 @@ pub fn index() -> usize {
     INDEX.get()
 }
 
-/// Does something as if that worker did it, for tests of what workers share.
-#[cfg(feature = "fuzzing")]
-pub fn acting_as<T>(worker: usize, what: impl FnOnce() -> T) -> T {
-    let before = INDEX.replace(worker);
-    let done = what();
-    INDEX.set(before);
-    done
-}
-
 /// One of something for each worker, on cache lines of its own: what several processors write in turn
 /// costs each of them several times what costs that it alone writes.
 #[derive(Debug)]
