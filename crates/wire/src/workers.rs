@@ -197,3 +197,19 @@ impl Drop for Place {
         self.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_worker_has_its_own_and_some_share_if_there_are_more() {
+        let counts = PerWorker::new(2, AtomicUsize::default);
+        for (worker, times) in [(0, 1), (1, 10), (2, 100), (5, 1000)] {
+            INDEX.set(worker);
+            counts.own().fetch_add(times, Ordering::Relaxed);
+        }
+        let all = counts.all().map(|own| own.load(Ordering::Relaxed));
+        assert_eq!(all.collect::<Vec<_>>(), [101, 1010]);
+    }
+}
