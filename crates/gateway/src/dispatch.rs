@@ -25,9 +25,10 @@ use crate::path::normalise;
 use crate::router::Found;
 use crate::shop::Shop;
 use crate::snapshot::{Asked, Route, Snapshot};
-use crate::swapped::Own;
+use crate::swapped::{Own, own};
 
-/// Leads the requests of one connection. Cheap to clone, for another one.
+/// Leads the requests of one worker. Cheap to clone.
+#[derive(Clone)]
 pub(crate) struct Dispatch(Own<Inner>);
 
 struct Inner {
@@ -46,13 +47,12 @@ enum Answers<'a> {
 
 impl Dispatch {
     pub(crate) fn new(door: Door, live: Live, shop: Shop) -> Self {
-        Self(Arc::new(Arc::new(Inner { door, live, shop })))
+        Self(own(&Arc::new(Inner { door, live, shop })))
     }
-}
 
-impl Clone for Dispatch {
-    fn clone(&self) -> Self {
-        Self(Arc::new(Arc::clone(&self.0)))
+    /// The same for another worker.
+    pub(crate) fn again(&self) -> Self {
+        Self(own(&self.0))
     }
 }
 

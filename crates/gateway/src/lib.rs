@@ -70,6 +70,7 @@ use tower::{Layer, Service};
 use tower_http::cors::{AllowOrigin, Any, Cors, CorsLayer};
 use wire::Body;
 use wire::server::Connection;
+use wire::workers::PerWorker;
 
 use self::access_log::RefusedLog;
 use self::cache::{CachePurge, HttpCache, PurgesElsewhere, StoreSettings};
@@ -121,7 +122,7 @@ type Stack = Either<Box<Cors<Entry<Dispatch>>>, Entry<Dispatch>>;
 pub struct GatewayService(Box<Stack>);
 
 struct Inner {
-    stack: Stack,
+    stacks: PerWorker<Stack>,
     live: Live,
     cache: HttpCache,
     /// What other instances purge, if they share a second level.
@@ -192,18 +193,20 @@ impl Gateway {
             let log = RefusedLog::new(config, live.clone(), sources.clone());
             Arc::new(log) as Arc<dyn Watch>
         });
-        let entry = Entry::new(http, Trust::Public, dispatch);
-        let entry = match &refused {
-            Some(watch) => entry.watched(watch.clone()),
-            None => entry,
-        };
-        let stack = if config.cors_origins.is_empty() {
-            Either::Right(entry)
-        } else {
-            Either::Left(Box::new(cors(config).layer(entry)))
+        let stack = || {
+            let entry = Entry::new(http, Trust::Public, dispatch.again());
+            let entry = match &refused {
+                Some(watch) => entry.watched(watch.clone()),
+                None => entry,
+            };
+            if config.cors_origins.is_empty() {
+                Either::Right(entry)
+            } else {
+                Either::Left(Box::new(cors(config).layer(entry)))
+            }
         };
         Ok(Self(Arc::new(Inner {
-            stack,
+            stacks: PerWorker::by_processors(stack),
             live,
             cache,
             purged,
@@ -214,9 +217,9 @@ impl Gateway {
         })))
     }
 
-    /// What answers the requests of a connection.
+    /// What answers the requests of a connection; to be asked for by the worker that serves it.
     pub fn service(&self, connection: &Connection) -> GatewayService {
-        let mut stack = Box::new(self.0.stack.clone());
+        let mut stack = Box::new(self.0.stacks.own().clone());
         let entry = match &mut *stack {
             Either::Left(cors) => cors.get_mut(),
             Either::Right(entry) => entry,

@@ -20,6 +20,10 @@ use self::named::Names;
 pub use self::named::{Held, Named};
 pub use self::per_request::{Durations, Tally, UnderWay};
 
+fn lags() -> Histogram {
+    Histogram::new(per_request::bounds())
+}
+
 /// From 10 milliseconds to 5 minutes: what building an index may take, in seconds.
 const REBUILD_SECONDS: [f64; 10] = [0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 120.0, 300.0];
 
@@ -195,7 +199,7 @@ pub struct Metrics {
     /// Events by consumer and outcome.
     pub events: Family<ConsumerLabels, Counter>,
     /// From when something happened until a consumer had handled it, in seconds.
-    pub event_lag: Family<ListenerLabels, Durations>,
+    pub event_lag: Family<ListenerLabels, Histogram, fn() -> Histogram>,
     /// Attempts at instances of a role in other processes that came to no answer.
     pub peer_failures: Family<RoleLabels, Counter>,
     /// How often such an instance was left out for a while because it kept failing.
@@ -248,7 +252,7 @@ impl Metrics {
             outbox_pending: Family::default(),
             outbox_age: Family::default(),
             events: Family::default(),
-            event_lag: Family::default(),
+            event_lag: Family::new_with_constructor(lags),
             peer_failures: Family::default(),
             peer_ejections: Family::default(),
             upstream: Family::default(),

@@ -2,40 +2,30 @@
 //! be cancelled, which takes two locked operations where there are several threads, and nobody needs it.
 
 use std::io;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use rustix::net::{RecvFlags, SendFlags, recv, send};
-use tokio::io::{Interest, ReadBuf};
+use tokio::io::{AsyncRead, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 /// Reads what is there; nothing if the other side has closed.
 pub(crate) fn poll_read(
-    stream: &TcpStream,
+    stream: &mut TcpStream,
     cx: &mut Context<'_>,
     buffer: &mut ReadBuf<'_>,
 ) -> Poll<io::Result<()>> {
-    let room = buffer.initialize_unfilled();
-    loop {
-        ready!(stream.poll_read_ready(cx))?;
-        let mut all = None;
-        let read = stream.try_io(Interest::READABLE, || {
-            let (read, _) = recv(stream, &mut *room, RecvFlags::empty())?;
-            if read == 0 || read == room.len() {
-                return Ok(read);
-            }
-            // There was no more: whoever waits for news need not ask the kernel once more first.
-            all = Some(read);
-            Err(io::ErrorKind::WouldBlock.into())
-        });
-        match all.map_or(read, Ok) {
-            Ok(read) => {
-                buffer.advance(read);
-                return Poll::Ready(Ok(()));
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Poll::Ready(Err(error)),
-        }
+    if buffer.initialized().len() < buffer.capacity() {
+        // To write zeros first would cost more than is saved.
+        return Pin::new(stream).poll_read(cx, buffer);
     }
+    let room = buffer.initialize_unfilled();
+    let length = room.len();
+    let read = ready!(poll(stream, cx, Interest::READABLE, length, |stream| {
+        recv(stream, &mut *room, RecvFlags::empty()).map(|(read, _)| read)
+    }))?;
+    buffer.advance(read);
+    Poll::Ready(Ok(()))
 }
 
 /// Writes some of `bytes`; how much.
@@ -44,7 +34,9 @@ pub(crate) fn poll_write(
     cx: &mut Context<'_>,
     bytes: &[u8],
 ) -> Poll<io::Result<usize>> {
-    poll_send(stream, cx, || send(stream, bytes, SendFlags::NOSIGNAL))
+    poll(stream, cx, Interest::WRITABLE, bytes.len(), |stream| {
+        send(stream, bytes, SendFlags::NOSIGNAL)
+    })
 }
 
 /// Writes some of `slices`; how much.
@@ -53,19 +45,39 @@ pub(crate) fn poll_write_vectored(
     cx: &mut Context<'_>,
     slices: &[io::IoSlice<'_>],
 ) -> Poll<io::Result<usize>> {
-    poll_send(stream, cx, || rustix::io::writev(stream, slices))
+    let length = slices.iter().map(|slice| slice.len()).sum();
+    poll(stream, cx, Interest::WRITABLE, length, |stream| {
+        rustix::io::writev(stream, slices)
+    })
 }
 
-fn poll_send(
+/// Moves up to `length` bytes as soon as that can be done; how many.
+fn poll(
     stream: &TcpStream,
     cx: &mut Context<'_>,
-    send: impl Fn() -> rustix::io::Result<usize>,
+    interest: Interest,
+    length: usize,
+    mut transfer: impl FnMut(&TcpStream) -> rustix::io::Result<usize>,
 ) -> Poll<io::Result<usize>> {
     loop {
-        ready!(stream.poll_write_ready(cx))?;
-        match stream.try_io(Interest::WRITABLE, || Ok(send()?)) {
+        ready!(if interest.is_readable() {
+            stream.poll_read_ready(cx)
+        } else {
+            stream.poll_write_ready(cx)
+        })?;
+        let mut some = None;
+        let all = stream.try_io(interest, || {
+            let moved = transfer(stream)?;
+            if moved == 0 || moved == length {
+                return Ok(moved);
+            }
+            // The kernel has no more, or no more room: whoever goes on waits without asking it again.
+            some = Some(moved);
+            Err(io::ErrorKind::WouldBlock.into())
+        });
+        match some.map_or(all, Ok) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            sent => return Poll::Ready(sent),
+            moved => return Poll::Ready(moved),
         }
     }
 }

@@ -45,7 +45,8 @@ impl<T> PerWorker<T> {
         Self(all.collect())
     }
 
-    /// For as many workers as there are processors, but not too many: what is of little use for more.
+    /// For as many workers as there are processors, 16 at the most, which some share where there are more:
+    /// where there is one is a matter of time, not of who may have it.
     pub fn by_processors(make: impl Fn() -> T) -> Self {
         static PROCESSORS: LazyLock<usize> = LazyLock::new(|| {
             let processors = std::thread::available_parallelism();

@@ -78,7 +78,7 @@ impl Question {
         stored: Option<&Arc<Entry>>,
     ) -> Response<Body> {
         let request = self.request(stored);
-        // Called in there, not only polled: whoever sends it on looks at once.
+        // Called in there, not only polled: services may look at the context when they are called.
         let asking = async { answer(inner, request).await };
         match self.context.clone() {
             Some(context) => context.scope(asking).await,

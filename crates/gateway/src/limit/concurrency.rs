@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crossbeam_utils::CachePadded;
 use kernel::Problem;
 use kernel::problem::codes;
 use parking_lot::Mutex;
@@ -13,7 +14,8 @@ use super::adaptive::{AdaptiveSettings, Controller, Window};
 /// So many at once.
 #[derive(Debug)]
 pub(crate) struct Concurrency {
-    inside: AtomicUsize,
+    /// What everybody moves, apart from what everybody reads.
+    inside: CachePadded<AtomicUsize>,
     limit: AtomicUsize,
 }
 
@@ -21,7 +23,7 @@ impl Concurrency {
     /// `limit` at once.
     pub(crate) fn new(limit: usize) -> Self {
         Self {
-            inside: AtomicUsize::new(0),
+            inside: CachePadded::default(),
             limit: AtomicUsize::new(limit),
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crossbeam_utils::CachePadded;
 use http::HeaderValue;
 use parking_lot::Mutex;
 use wire::client::{Pool, Settings};
@@ -28,7 +29,8 @@ pub(super) struct Member {
     pub(super) probes: Pool,
     pub(super) probing: AtomicBool,
     pub(super) room: Room,
-    load: Load,
+    /// What every request moves, apart from what every request reads.
+    load: CachePadded<Load>,
     standing: Mutex<Standing>,
     /// Whether the standing is such that nobody needs to look at it.
     plain: AtomicBool,
@@ -84,7 +86,7 @@ impl Member {
             probes: pool(),
             probing: AtomicBool::new(false),
             room: Room::new(&definition.concurrency.per_server()),
-            load: Load::default(),
+            load: CachePadded::default(),
             standing: Mutex::new(Standing::new(now)),
             plain: AtomicBool::new(true),
         })

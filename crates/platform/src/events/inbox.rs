@@ -199,7 +199,7 @@ impl Inbox {
         for &(outcome, occurred_at) in outcomes {
             self.count(consumer, outcome);
             if outcome == "handled" {
-                let lag = now.since(occurred_at);
+                let lag = now.since(occurred_at).as_secs_f64();
                 self.0.metrics.event_lag.get_or_create(&labels).observe(lag);
             }
         }

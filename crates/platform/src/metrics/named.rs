@@ -1,6 +1,6 @@
 //! What is counted under names that a table gives: for as long as somebody can count under them.
 //!
-//! A name stays while one table, or one request that a former table has led, still [holds](Held) it.
+//! A name stays while one table, or one request for which a former table still decides, [holds](Held) it.
 //! The next table holds the names that stay before the last one gives them up, so these go on
 //! counting where they were; what is given up by all is removed, and begins at zero if it comes back.
 

@@ -131,7 +131,7 @@ impl<A> Presented<A> {
     }
 }
 
-impl<A: Answers + 'static> Service<Request<Body>> for Presented<A> {
+impl<A: Answers> Service<Request<Body>> for Presented<A> {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = A::Future;
