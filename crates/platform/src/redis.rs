@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 pub use redis::{Cmd, FromRedisValue};
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use wire::workers::PerWorker;
 
 use self::breaker::{Admission, Breaker};
 pub use self::channel::{Channel, Connection, Follower};
@@ -113,7 +114,7 @@ pub struct Redis(Arc<Inner>);
 struct Inner {
     url: RedisUrl,
     timeout: Duration,
-    links: Vec<Link>,
+    links: PerWorker<Link>,
     breaker: Mutex<Breaker>,
     metrics: RedisMetrics,
 }
@@ -122,11 +123,10 @@ impl Redis {
     /// The server of `settings`, which is not asked yet.
     pub fn new(settings: &RedisSettings, metrics: RedisMetrics) -> Self {
         metrics.up.set(1);
-        let links = (0..settings.connections.max(1)).map(|_| Link::new(&settings.url));
         Self(Arc::new(Inner {
             url: settings.url.clone(),
             timeout: settings.timeout,
-            links: links.collect(),
+            links: PerWorker::new(settings.connections, || Link::new(&settings.url)),
             breaker: Mutex::new(Breaker::new()),
             metrics,
         }))
@@ -179,8 +179,8 @@ impl Redis {
             probe: admitted == Admission::Probe,
             given: false,
         };
-        let link = &inner.links[wire::workers::index() % inner.links.len()];
-        let answer = match tokio::time::timeout(inner.timeout, ask(link)).await {
+        let asking = ask(inner.links.own());
+        let answer = match tokio::time::timeout(inner.timeout, asking).await {
             Ok(answer) => answer.map_err(Away::Failed),
             Err(_) => Err(Away::Late(inner.timeout)),
         };
@@ -232,7 +232,7 @@ impl Verdict<'_> {
         }
         if opened || self.probe {
             // They may lead to a server that is no more, or is not the one that takes writes.
-            inner.links.iter().for_each(Link::cut);
+            inner.links.all().for_each(Link::cut);
         }
     }
 }

@@ -25,12 +25,8 @@ const QUEUE: usize = 1024;
 const SHARES: usize = 16;
 
 thread_local! {
+    /// Which worker runs this; 0 outside of all workers.
     static INDEX: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Which worker runs this; 0 outside of all workers.
-pub fn index() -> usize {
-    INDEX.get()
 }
 
 /// One of something for each worker, on cache lines of its own: what several processors write in turn
@@ -57,7 +53,7 @@ impl<T> PerWorker<T> {
 
     /// That of the worker that asks; outside of all workers, that of the first.
     pub fn own(&self) -> &T {
-        let index = index();
+        let index = INDEX.get();
         // Mostly there is one for each, and nothing to divide.
         let own = self.0.get(index);
         own.unwrap_or_else(|| &self.0[index % self.0.len()])
@@ -66,6 +62,12 @@ impl<T> PerWorker<T> {
     /// Those of all.
     pub fn all(&self) -> impl Iterator<Item = &T> {
         self.0.iter().map(|own| &**own)
+    }
+}
+
+impl<T: Default> Default for PerWorker<T> {
+    fn default() -> Self {
+        Self::by_processors(T::default)
     }
 }
 

@@ -141,38 +141,24 @@ async fn a_part_that_needs_another_comes_after_it() {
 #[tokio::test]
 async fn a_new_table_does_not_concern_an_answer_that_was_begun() {
     let played = Played::open().await;
-    let table = |path: &str, compose: &str| {
-        let address = played.address();
-        format!(
-            r#"
-            [gateway.upstream.played]
-            servers = ["http://{address}"]
-            [[gateway.route]]
-            name = "played"
-            path = "{path}/{{*rest}}"
-            upstream = "played"
-            {compose}
-            "#
-        )
-    };
-    let before = table(
-        "/old",
-        r#"
+    let compose = r#"
         [[gateway.compose]]
         name = "all"
         path = "/all"
-        part.first = { get = "/old/1" }
-        part.then = { get = "/old/{first.next}" }
-        "#,
-    );
-    let bridge = Bridge::open(&before).await;
+        part.first = { get = "/played/1" }
+        part.then = { get = "/played/{first.next}" }
+        "#;
+    let bridge = played.bridge_with(compose).await;
     let ask = async { bridge.client().get("/all").await };
     let play = async {
         let mut line = played.connection().await;
         for (number, answer) in [("1", r#"{"next":2}"#), ("2", r#"{"is":2}"#)] {
             let head = line.hear("\r\n\r\n").await;
-            assert!(head.starts_with(&format!("GET /old/{number} ")), "{head}");
-            bridge.write(&table("/new", ""));
+            assert!(
+                head.starts_with(&format!("GET /played/{number} ")),
+                "{head}"
+            );
+            bridge.write("");
             assert_eq!(bridge.admin().post("/gateway/reload", ()).await.status, 204);
             let length = answer.len();
             line.say(&format!(

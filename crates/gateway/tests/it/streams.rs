@@ -36,7 +36,7 @@ impl Played {
         .await
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    fn address(&self) -> SocketAddr {
         self.0.local_addr().expect("bound")
     }
 

@@ -9,19 +9,9 @@ use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::{MetricType, TypedMetric};
 use wire::workers::PerWorker;
 
-fn shares<T: Default>() -> Arc<PerWorker<T>> {
-    Arc::new(PerWorker::by_processors(T::default))
-}
-
 /// A counter.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Tally(Arc<PerWorker<AtomicU64>>);
-
-impl Default for Tally {
-    fn default() -> Self {
-        Self(shares())
-    }
-}
 
 impl Tally {
     /// One more.
@@ -50,14 +40,8 @@ impl EncodeMetric for Tally {
 }
 
 /// A gauge of what is under way.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct UnderWay(Arc<PerWorker<AtomicI64>>);
-
-impl Default for UnderWay {
-    fn default() -> Self {
-        Self(shares())
-    }
-}
 
 impl UnderWay {
     /// One more begins.
@@ -117,7 +101,7 @@ pub(super) fn bounds() -> impl Iterator<Item = f64> {
 }
 
 /// A histogram of times, in seconds, of what is over soon: all together may take some centuries.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Durations(Arc<PerWorker<Share>>);
 
 #[derive(Debug, Default)]
@@ -126,12 +110,6 @@ struct Share {
     buckets: [AtomicU64; BOUNDS.len() + 1],
     /// What they took together.
     nanos: AtomicU64,
-}
-
-impl Default for Durations {
-    fn default() -> Self {
-        Self(shares())
-    }
 }
 
 impl Durations {

@@ -31,7 +31,7 @@ const LEFTOVER: usize = 64 << 10;
 /// closing at once would take the answer away from it (RFC 9112, section 9.6).
 const LINGER: Duration = Duration::from_secs(2);
 
-pub(super) async fn serve<A: Answers + 'static>(
+pub(super) async fn serve<A: Answers>(
     link: Link,
     answers: A,
     settings: &Settings,
@@ -98,7 +98,7 @@ impl Awaited {
     }
 }
 
-impl<A: Answers + 'static> Served<'_, A> {
+impl<A: Answers> Served<'_, A> {
     async fn run(&mut self) -> io::Result<()> {
         loop {
             let Self { line, answers } = self;
