@@ -19,7 +19,7 @@ pub(crate) fn strip(headers: &mut HeaderMap) {
 /// Ends what a client has said of its connection: removes what it has named, and says no more than
 /// that it wishes for another protocol, if it does. Else it could have removed what is set later.
 pub(crate) fn end(headers: &mut HeaderMap) {
-    if !headers.contains_key(CONNECTION) {
+    if !says_of_connection(headers) {
         return;
     }
     strip_named(headers);
@@ -32,7 +32,7 @@ pub(crate) fn end(headers: &mut HeaderMap) {
 /// Removes those that the sender has named, but for the wish for another protocol. The others are
 /// left to whoever writes the message.
 pub(crate) fn strip_named(headers: &mut HeaderMap) {
-    if !headers.contains_key(CONNECTION) {
+    if !says_of_connection(headers) {
         return;
     }
     let lists = headers.get_all(CONNECTION).iter();
@@ -45,6 +45,11 @@ pub(crate) fn strip_named(headers: &mut HeaderMap) {
     for name in named {
         headers.remove(name);
     }
+}
+
+/// Hardly any head does, so all names are looked at, which are few: to look for one costs more.
+fn says_of_connection(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| *name == CONNECTION)
 }
 
 /// What nearly every sender says, and who writes the next message leaves away or says himself.

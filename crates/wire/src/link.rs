@@ -89,7 +89,10 @@ impl Link {
     /// the fields of its head and its body are slices of that.
     fn add(&mut self, arrived: &[u8]) {
         if self.buffer.is_empty() {
-            self.buffer = Bytes::copy_from_slice(arrived);
+            // With room for one more, as what has none would be made anew when its first slice is taken.
+            let mut copy = Vec::with_capacity(arrived.len() + 1);
+            copy.extend_from_slice(arrived);
+            self.buffer = copy.into();
         } else {
             let mut all = BytesMut::from(std::mem::take(&mut self.buffer));
             all.extend_from_slice(arrived);

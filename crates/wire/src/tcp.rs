@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use tokio::io::{AsyncRead, Interest, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::coop;
 
 /// Reads what is there; nothing if the other side has closed.
 pub(crate) fn poll_read(
@@ -51,7 +52,8 @@ pub(crate) fn poll_write_vectored(
     })
 }
 
-/// Moves up to `length` bytes as soon as that can be done; how many.
+/// Moves up to `length` bytes as soon as that can be done; how many. It is mostly polled when it can, so
+/// that is tried before anybody waits.
 fn poll(
     stream: &TcpStream,
     cx: &mut Context<'_>,
@@ -59,12 +61,9 @@ fn poll(
     length: usize,
     mut transfer: impl FnMut(&TcpStream) -> rustix::io::Result<usize>,
 ) -> Poll<io::Result<usize>> {
+    // Whoever always has something to do lets others have their turn.
+    let proceeds = ready!(coop::poll_proceed(cx));
     loop {
-        ready!(if interest.is_readable() {
-            stream.poll_read_ready(cx)
-        } else {
-            stream.poll_write_ready(cx)
-        })?;
         let mut some = None;
         let all = stream.try_io(interest, || {
             let moved = transfer(stream)?;
@@ -77,7 +76,15 @@ fn poll(
         });
         match some.map_or(all, Ok) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            moved => return Poll::Ready(moved),
+            moved => {
+                proceeds.made_progress();
+                return Poll::Ready(moved);
+            }
         }
+        ready!(if interest.is_readable() {
+            stream.poll_read_ready(cx)
+        } else {
+            stream.poll_write_ready(cx)
+        })?;
     }
 }
