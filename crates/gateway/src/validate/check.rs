@@ -3,12 +3,14 @@
 mod array;
 mod combined;
 mod object;
+mod unevaluated;
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use serde_json::{Number, Value};
 
+use self::unevaluated::Evaluated;
 use super::number::Decimal;
 use super::schema::{Id, Schema, Schemas, Types};
 use super::value::equal;
@@ -83,6 +85,8 @@ pub(super) struct Checker<'s> {
     depth: usize,
     most: usize,
     found: Vec<Violation>,
+    /// What of the value was looked at, if a schema wants to know.
+    evaluated: Option<Evaluated>,
 }
 
 impl<'s> Checker<'s> {
@@ -93,6 +97,7 @@ impl<'s> Checker<'s> {
             depth: 0,
             most: MOST,
             found: Vec::new(),
+            evaluated: None,
         }
     }
 
@@ -125,6 +130,7 @@ impl<'s> Checker<'s> {
     /// Checks a value, which is at `place`.
     pub(super) fn check(&mut self, id: Id, value: &Value, place: &Place<'_>) {
         let spared = None;
+        let outer = self.evaluated.take();
         self.subject(
             id,
             Subject {
@@ -133,28 +139,38 @@ impl<'s> Checker<'s> {
                 spared,
             },
         );
+        self.evaluated = outer;
     }
 
     /// Whether a value is what the schema says; nothing is told.
     pub(super) fn fits(&mut self, id: Id, value: &Value) -> bool {
         let place = &Place::Root("");
         let spared = None;
-        self.subject_fits(
+        let outer = self.evaluated.take();
+        let fits = self.subject_fits(
             id,
             Subject {
                 value,
                 place,
                 spared,
             },
-        )
+        );
+        self.evaluated = outer;
+        fits
     }
 
     fn subject_fits(&mut self, id: Id, subject: Subject<'_>) -> bool {
         let found = std::mem::take(&mut self.found);
         let most = std::mem::replace(&mut self.most, 1);
+        let evaluated = self.evaluated.clone();
         self.subject(id, subject);
         self.most = most;
-        std::mem::replace(&mut self.found, found).is_empty()
+        let fits = std::mem::replace(&mut self.found, found).is_empty();
+        if !fits {
+            // What does not fit says nothing of the value.
+            self.evaluated = evaluated;
+        }
+        fits
     }
 
     /// Whether nobody will be told what is wrong, only that something is.
@@ -197,7 +213,16 @@ impl<'s> Checker<'s> {
             return self.report(place, format!("expected {types}, not {is}"));
         }
         self.values(schema, value, place);
-        match value {
+        match unevaluated::wanted(schema, value) {
+            Some(rest) => self.and_the_rest(schema, rest, subject),
+            None => self.structure(schema, subject),
+        }
+    }
+
+    /// What lies within the value, and other schemas for it.
+    fn structure(&mut self, schema: &Schema, subject: Subject<'_>) {
+        let place = subject.place;
+        match subject.value {
             Value::Number(number) => self.number(schema, number, place),
             Value::String(text) => self.text(schema, text, place),
             Value::Array(items) => self.array(&schema.array, items, place),

@@ -148,19 +148,61 @@ fn is_uuid(text: &str) -> bool {
     lengths.eq([8, 4, 4, 4, 12]) && text.bytes().all(hexadecimal)
 }
 
+/// A mailbox of RFC 5321, section 4.1.2, which may have letters of all languages (RFC 6531).
 fn is_email(text: &str) -> bool {
-    let strange = |letter: char| letter.is_whitespace() || letter.is_control();
-    match text.split_once('@') {
-        Some((local, domain)) => {
-            let labels = domain.split('.').all(|label| !label.is_empty());
-            text.len() <= 254
-                && (1..=64).contains(&local.len())
-                && labels
-                && !domain.contains('@')
-                && !text.chars().any(strange)
+    let Some((local, domain)) = text.rsplit_once('@') else {
+        return false;
+    };
+    let fits = text.len() <= 254 && local.len() <= 64;
+    fits && (is_dotted(local) || is_quoted(local)) && (is_domain(domain) || is_literal(domain))
+}
+
+/// Words with a dot between them.
+fn is_dotted(local: &str) -> bool {
+    let of_word = |letter: char| letter.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(letter);
+    local
+        .split('.')
+        .all(|word| !word.is_empty() && word.chars().all(of_word))
+}
+
+/// A text in quotes, in which a backslash stands before what would end it.
+fn is_quoted(local: &str) -> bool {
+    let inner = local
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'));
+    inner.is_some_and(|inner| {
+        let mut letters = inner.chars();
+        while let Some(letter) = letters.next() {
+            let letter = if letter == '\\' {
+                letters.next()
+            } else {
+                Some(letter).filter(|letter| *letter != '"')
+            };
+            if letter.is_none_or(char::is_control) {
+                return false;
+            }
         }
-        None => false,
-    }
+        true
+    })
+}
+
+fn is_domain(domain: &str) -> bool {
+    let of_label = |letter: char| letter.is_alphanumeric() || letter == '-';
+    domain.split('.').all(|label| {
+        let ends = label.starts_with('-') || label.ends_with('-');
+        (1..=63).contains(&label.len()) && !ends && label.chars().all(of_label)
+    })
+}
+
+/// An address in place of a domain.
+fn is_literal(domain: &str) -> bool {
+    let address = domain
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    address.is_some_and(|address| match address.strip_prefix("IPv6:") {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => address.parse::<Ipv4Addr>().is_ok(),
+    })
 }
 
 fn is_uri(text: &str) -> bool {
@@ -215,8 +257,32 @@ mod tests {
             ),
             (
                 "email",
-                &["a@b", "ada@example.com"],
-                &["a", "@b", "a@", "a@b@c", "a b@c", "a@b..c"],
+                &[
+                    "a@b",
+                    "ada@example.com",
+                    "o'hara+shop@xn--bcher-kva.example",
+                    "jörg@bücher.example",
+                    r#""a \"b\" @ c"@d"#,
+                    "a@[192.0.2.1]",
+                    "a@[IPv6:2001:db8::1]",
+                ],
+                &[
+                    "a",
+                    "@b",
+                    "a@",
+                    "a@b@c",
+                    "a b@c",
+                    "a@b..c",
+                    ".a@b",
+                    "a.@b",
+                    "a..b@c",
+                    "a@b=c",
+                    "a@-b",
+                    "a@[192.0.2.300]",
+                    "\"a\"b\"@c",
+                    "\"a\\\"@b",
+                    "a@b\n",
+                ],
             ),
             (
                 "uri",

@@ -60,6 +60,13 @@ impl Decimal {
         self
     }
 
+    /// What it counts, if it is a number of things.
+    pub(super) fn count(self) -> Option<usize> {
+        let scale = 10_u128.checked_pow(self.exponent.try_into().ok()?)?;
+        let count = self.digits.checked_mul(scale)?;
+        (!self.negative).then_some(count)?.try_into().ok()
+    }
+
     pub(super) fn is_integer(self) -> bool {
         self.exponent >= 0
     }

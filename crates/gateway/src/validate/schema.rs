@@ -81,6 +81,8 @@ pub(super) struct ArrayRules {
     pub(super) least: Option<usize>,
     pub(super) most: Option<usize>,
     pub(super) unique: bool,
+    /// Of items that neither these rules nor other schemas for the same value have looked at.
+    pub(super) unevaluated: Option<Id>,
 }
 
 /// Rules of objects.
@@ -97,6 +99,8 @@ pub(super) struct ObjectRules {
     pub(super) schema_with: BTreeMap<String, Id>,
     pub(super) least: Option<usize>,
     pub(super) most: Option<usize>,
+    /// Of members that neither these rules nor other schemas for the same value have looked at.
+    pub(super) unevaluated: Option<Id>,
 }
 
 /// Other schemas for the same value.

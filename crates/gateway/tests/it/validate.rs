@@ -237,14 +237,14 @@ async fn a_document_that_cannot_be_enforced_is_refused_and_the_last_one_stays() 
     let backend = Backend::start("a").await;
     let bridge = bridge(&backend, &document(), "").await;
     let mut broken = document();
-    broken["components"]["schemas"]["Item"]["unevaluatedProperties"] = json!(false);
+    broken["components"]["schemas"]["Item"]["$dynamicRef"] = json!("#item");
     broken["paths"]["/items"]["post"]["requestBody"]["content"]["text/csv"] =
         json!({"schema": {"type": "array"}});
     std::fs::write(bridge.file("catalogue.json"), broken.to_string()).expect("written");
     let refused = bridge.admin().post("/gateway/reload", ()).await;
     assert_eq!(refused.status, 422);
     let told = String::from_utf8_lossy(&refused.bytes).into_owned();
-    let place = "catalogue.json#/components/schemas/Item/unevaluatedProperties: ";
+    let place = "catalogue.json#/components/schemas/Item/$dynamicRef: ";
     assert!(told.contains(&format!("routes.toml:10: {place}")), "{told}");
     assert!(told.contains("`unchecked = [\"text/csv\"]`"), "{told}");
     bridge

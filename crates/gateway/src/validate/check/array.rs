@@ -19,6 +19,7 @@ impl Checker<'_> {
         }
         for (index, item) in items.iter().enumerate() {
             if let Some(id) = rules.prefix.get(index).copied().or(rules.items) {
+                self.has_evaluated_item(index);
                 self.check(id, item, &Place::Item(place, index));
             }
         }
@@ -26,7 +27,13 @@ impl Checker<'_> {
             self.unique(items, place);
         }
         if let Some(id) = rules.contains {
-            let count = items.iter().filter(|item| self.fits(id, item)).count();
+            let mut count = 0;
+            for (index, item) in items.iter().enumerate() {
+                if self.fits(id, item) {
+                    self.has_evaluated_item(index);
+                    count += 1;
+                }
+            }
             if count < rules.least_contained.unwrap_or(1) {
                 self.report(place, "an item that must be there is missing");
             }

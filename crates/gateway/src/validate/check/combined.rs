@@ -25,10 +25,13 @@ impl Checker<'_> {
         if !rules.one.is_empty() {
             self.form(&rules.one, true, rules, subject);
         }
-        if let Some(id) = rules.not
-            && self.subject_fits(id, subject)
-        {
-            self.report(subject.place, "the value has a form that is excluded");
+        if let Some(id) = rules.not {
+            // It says nothing of a value that fits.
+            let evaluated = self.evaluated.take();
+            if self.subject_fits(id, subject) {
+                self.report(subject.place, "the value has a form that is excluded");
+            }
+            self.evaluated = evaluated;
         }
         if let Some(id) = rules.when {
             let branch = if self.subject_fits(id, subject) {
@@ -52,13 +55,20 @@ impl Checker<'_> {
             // What is wrong with it is what is wrong with the value.
             return self.subject(only, subject);
         }
-        let mut fitting = of_type.iter();
-        let mut next = || fitting.any(|id| self.subject_fits(*id, subject));
-        if !next() {
-            self.fits_none(forms.len(), rules, subject);
-        } else if exclusive && next() {
-            let detail = "the value has more than one of the forms that exclude each other";
-            self.report(subject.place, detail);
+        // Two are too many, or one is enough, unless all that fit say what they have looked at.
+        let enough = match (exclusive, &self.evaluated) {
+            (true, _) => 2,
+            (false, None) => 1,
+            (false, Some(_)) => usize::MAX,
+        };
+        let fitting = of_type.iter().filter(|id| self.subject_fits(**id, subject));
+        match fitting.take(enough).count() {
+            0 => self.fits_none(forms.len(), rules, subject),
+            2.. if exclusive => {
+                let detail = "the value has more than one of the forms that exclude each other";
+                self.report(subject.place, detail);
+            }
+            _ => {}
         }
     }
 

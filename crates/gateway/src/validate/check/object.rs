@@ -67,6 +67,9 @@ impl Checker<'_> {
                 self.check(*id, value, place);
             }
         }
+        if named || rules.others.is_some() {
+            self.has_evaluated_member(name);
+        }
         match rules.others {
             Some(id) if !named && self.schemas[id].nothing => {
                 self.report(place, "the member is not known");

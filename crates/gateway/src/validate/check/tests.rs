@@ -150,6 +150,11 @@ fn arrays() {
         ],
     );
     new(
+        json!({"minItems": 1.0, "maxItems": 1e1}),
+        &[json!(vec![0; 10])],
+        &[(json!([]), ROOT), (json!(vec![0; 11]), ROOT)],
+    );
+    new(
         json!({"prefixItems": [{"type": "string"}], "items": false}),
         &[json!(["a"]), json!([])],
         &[(json!([1]), &["/0"]), (json!(["a", 1]), &["/1"])],
@@ -248,6 +253,83 @@ fn combinations() {
         json!({"if": {"required": ["a"]}, "then": {"required": ["b"]}, "else": {"required": ["c"]}}),
         &[json!({"a": 1, "b": 1}), json!({"c": 1})],
         &[(json!({"a": 1}), &["/b"]), (json!({}), &["/c"])],
+    );
+}
+
+#[test]
+fn what_no_schema_has_looked_at() {
+    let new =
+        |schema, good: &[Value], bad: &[(Value, &[&str])]| holds(Version::New, schema, good, bad);
+    // Where `additionalProperties` sees what stands beside it, this sees all that holds for the object.
+    new(
+        json!({
+            "allOf": [{"properties": {"a": {"type": "integer"}}}],
+            "patternProperties": {"^x-": true}, "unevaluatedProperties": false,
+        }),
+        &[json!({"a": 1, "x-b": 2}), json!(1)],
+        &[
+            (json!({"a": 1, "b": 2, "c": 3}), &["/b", "/c"]),
+            // That nobody knows the others is not said of an object that is wrong already.
+            (json!({"a": "1", "b": 2}), &["/a"]),
+        ],
+    );
+    new(
+        json!({"properties": {"a": true}, "unevaluatedProperties": {"type": "string"}}),
+        &[json!({"a": 1, "b": "2"})],
+        &[(json!({"a": 1, "b": 2}), &["/b"])],
+    );
+    // All forms that fit have looked, those that do not have not, nor has what is excluded.
+    let forms = json!({
+        "anyOf": [
+            {"properties": {"a": {"const": 1}}, "required": ["a"]},
+            {"properties": {"b": {"const": 2}}, "required": ["b"]},
+            {"properties": {"c": {"const": 3}}},
+        ],
+        "not": {"properties": {"d": {"const": 4}}, "required": ["d", "e"]},
+        "if": {"properties": {"f": {"const": 1}}, "required": ["f"]},
+        "then": {"properties": {"g": true}},
+        "else": {"properties": {"h": true}},
+        "dependentSchemas": {"a": {"properties": {"i": true}}},
+        "unevaluatedProperties": false,
+    });
+    new(
+        forms,
+        &[
+            json!({"a": 1, "b": 2, "i": 5, "h": 6}),
+            json!({"c": 3, "f": 1, "g": 1}),
+        ],
+        &[
+            (json!({"a": 1, "b": 3}), &["/b"]),
+            (json!({"b": 2, "i": 5, "d": 4}), &["/d", "/i"]),
+            (json!({"c": 3, "f": 1, "h": 1}), &["/h"]),
+            (json!({"c": 3, "f": 2, "g": 1}), &["/f", "/g"]),
+        ],
+    );
+    // What lies in a member is another object; what has looked at all of one leaves nothing.
+    new(
+        json!({
+            "properties": {"a": {"properties": {"b": true}}}, "unevaluatedProperties": false,
+        }),
+        &[json!({"a": {"b": 1, "c": 1}})],
+        &[(json!({"a": {}, "b": 1}), &["/b"])],
+    );
+    new(
+        json!({"allOf": [{"unevaluatedProperties": true}], "unevaluatedProperties": false}),
+        &[json!({"a": 1})],
+        &[],
+    );
+    new(
+        json!({
+            "prefixItems": [true], "contains": {"type": "string"}, "minContains": 0,
+            "unevaluatedItems": {"type": "null"},
+        }),
+        &[json!([1, "a", null]), json!({"a": 1})],
+        &[(json!([1, 2, "a", 3]), &["/1", "/3"])],
+    );
+    new(
+        json!({"anyOf": [{"items": true}, {"maxItems": 1}], "unevaluatedItems": false}),
+        &[json!([1, 2, 3])],
+        &[],
     );
 }
 
@@ -417,7 +499,7 @@ proptest! {
                 "not": {"const": 3},
             },
             "a": {"type": "object", "required": ["a"], "properties": {"a": {"$ref": "#/s"}}, "patternProperties": {"^x-": {"$ref": "#/s"}}},
-            "b": {"type": "object", "minProperties": 1, "additionalProperties": {"$ref": "#/s"}, "propertyNames": {"maxLength": 1}},
+            "b": {"type": "object", "minProperties": 1, "allOf": [{"properties": {"a": true}}], "unevaluatedProperties": {"$ref": "#/s"}, "propertyNames": {"maxLength": 1}},
         });
         let (schemas, id) = compile(&document, Version::New);
         let mut checker = Checker::new(&schemas);

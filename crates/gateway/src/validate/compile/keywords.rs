@@ -35,7 +35,7 @@ const DIALECTS: [&str; 2] = [
     "https://spec.openapis.org/oas/3.1/dialect/base",
 ];
 /// Keywords of 3.1 that 3.0 does not have.
-const NEW: [&str; 13] = [
+const NEW: [&str; 15] = [
     "$schema",
     "const",
     "contains",
@@ -49,6 +49,8 @@ const NEW: [&str; 13] = [
     "prefixItems",
     "propertyNames",
     "then",
+    "unevaluatedItems",
+    "unevaluatedProperties",
 ];
 
 /// Whether a keyword says nothing about values.
@@ -177,7 +179,11 @@ impl<'c, 'd> Reader<'c, 'd> {
     }
 
     fn count(&mut self, name: &str, value: &Value) -> Option<usize> {
-        let count = value.as_u64().and_then(|count| usize::try_from(count).ok());
+        // 2.0 is 2, as everywhere in JSON Schema.
+        let count = match value {
+            Value::Number(number) => Decimal::new(number).count(),
+            _ => None,
+        };
         if count.is_none() {
             self.wrong(name, "is a number of 0 or more");
         }

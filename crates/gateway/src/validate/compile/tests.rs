@@ -24,8 +24,8 @@ fn refused(schema: Value, version: Version, place: &str, words: &str) {
 fn what_cannot_be_enforced_is_told_by_name() {
     let new = |schema, place: &str, words: &str| refused(schema, Version::New, place, words);
     for name in [
-        "unevaluatedProperties",
         "$dynamicRef",
+        "$anchor",
         "$id",
         "additionalItems",
         "minlength",
@@ -55,6 +55,11 @@ fn what_cannot_be_enforced_is_told_by_name() {
         "cannot be enforced",
     );
     let old = |schema, place: &str, words: &str| refused(schema, Version::Old, place, words);
+    old(
+        json!({"unevaluatedProperties": false}),
+        "/s/unevaluatedProperties",
+        "is no keyword of OpenAPI 3.0",
+    );
     old(
         json!({"const": 1}),
         "/s/const",
@@ -99,6 +104,8 @@ fn values_of_keywords_have_their_types() {
     new(json!({"type": []}), "/s/type", "is one of");
     new(json!({"enum": []}), "/s/enum", "a list");
     new(json!({"maxLength": -1}), "/s/maxLength", "0 or more");
+    new(json!({"maxItems": 1.5}), "/s/maxItems", "0 or more");
+    new(json!({"minItems": 1e30}), "/s/minItems", "0 or more");
     new(json!({"minimum": "1"}), "/s/minimum", "a number");
     new(json!({"multipleOf": 0}), "/s/multipleOf", "more than 0");
     new(json!({"required": [1]}), "/s/required", "names");
@@ -142,7 +149,7 @@ fn references_lead_somewhere() {
 
 const KEYWORDS: &str = "type enum const nullable format minimum exclusiveMaximum multipleOf \
     maxLength pattern items prefixItems uniqueItems contains required properties \
-    patternProperties additionalProperties propertyNames dependentRequired dependentSchemas $ref allOf oneOf \
+    patternProperties additionalProperties propertyNames unevaluatedProperties unevaluatedItems dependentRequired dependentSchemas $ref allOf oneOf \
     not if then discriminator propertyName mapping readOnly a";
 
 fn any_schema() -> impl Strategy<Value = Value> {

@@ -60,6 +60,7 @@ impl Reader<'_, '_> {
             "maxContains" => self.schema.array.most_contained = self.count(name, value),
             "minItems" => self.schema.array.least = self.count(name, value),
             "maxItems" => self.schema.array.most = self.count(name, value),
+            "unevaluatedItems" => self.schema.array.unevaluated = Some(self.child(name)),
             "uniqueItems" => self.schema.array.unique = self.flag(name, value),
             _ => return false,
         }
@@ -104,6 +105,7 @@ impl Reader<'_, '_> {
                 }
             }
             "dependentSchemas" => self.schema.object.schema_with = self.named(name, value),
+            "unevaluatedProperties" => self.schema.object.unevaluated = Some(self.child(name)),
             "minProperties" => self.schema.object.least = self.count(name, value),
             "maxProperties" => self.schema.object.most = self.count(name, value),
             _ => return false,
