@@ -25,13 +25,10 @@ impl Checker<'_> {
         if !rules.one.is_empty() {
             self.form(&rules.one, true, rules, subject);
         }
-        if let Some(id) = rules.not {
-            // It says nothing of a value that fits.
-            let evaluated = self.evaluated.take();
-            if self.subject_fits(id, subject) {
-                self.report(subject.place, "the value has a form that is excluded");
-            }
-            self.evaluated = evaluated;
+        if let Some(id) = rules.not
+            && self.subject_fits(id, subject)
+        {
+            self.report(subject.place, "the value has a form that is excluded");
         }
         if let Some(id) = rules.when {
             let branch = if self.subject_fits(id, subject) {
