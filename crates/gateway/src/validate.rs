@@ -8,6 +8,7 @@
 mod check;
 mod compile;
 mod document;
+mod documents;
 mod format;
 mod media;
 mod number;
@@ -24,6 +25,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use self::document::Document;
+use self::documents::Documents;
 pub(crate) use self::service::ValidateFilter;
 pub(crate) use self::settings::{Otherwise, ValidateSettings};
 use crate::table::{Files, Table};
@@ -85,12 +87,15 @@ impl Validation {
         let text = files.read(&folder.join(name));
         let text =
             text.map_err(|error| vec![format!("{} cannot be read: {error}", name.display())])?;
-        let compiled = Document::compile(&text, settings);
-        let document = compiled.map_err(|wrong| {
+        let beside = name.parent().unwrap_or(Path::new(""));
+        let documents = Documents::read(name, &text, |file| {
+            files.read(&folder.join(beside).join(file))
+        });
+        let documents =
+            documents.map_err(|problem| vec![format!("{}#: {problem}", name.display())])?;
+        let document = Document::compile(&documents, settings).map_err(|wrong| {
             let told = wrong.iter().take(TOLD);
-            let mut told: Vec<String> = told
-                .map(|wrong| format!("{}{wrong}", name.display()))
-                .collect();
+            let mut told: Vec<String> = told.map(|wrong| wrong.told(name)).collect();
             if wrong.len() > TOLD {
                 told.push(format!("{}: {} more", name.display(), wrong.len() - TOLD));
             }

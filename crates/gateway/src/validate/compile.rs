@@ -5,14 +5,14 @@ mod keywords;
 mod order;
 
 use std::collections::HashMap;
-use std::fmt;
+use std::path::Path;
 
-use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use self::keywords::Reader;
 pub(super) use self::keywords::is_annotation;
 pub(super) use super::check::step;
+use super::documents::{Documents, told};
 use super::schema::{Id, Schema, Schemas};
 
 /// The most schemas of a document.
@@ -32,105 +32,102 @@ pub(super) enum Version {
 /// What is wrong with a document, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wrong {
-    /// A JSON pointer.
-    pub(super) pointer: String,
+    pub(super) place: String,
     pub(super) problem: String,
 }
 
-impl fmt::Display for Wrong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}: {}", self.pointer, self.problem)
+impl Wrong {
+    /// As it is told of the document that is called `name`.
+    pub(super) fn told(&self, name: &Path) -> String {
+        let told = told(&self.place);
+        let file = if told.starts_with('#') {
+            format!("{}{told}", name.display())
+        } else {
+            name.with_file_name(told).display().to_string()
+        };
+        format!("{file}: {}", self.problem)
     }
 }
 
 /// Compiles schemas as they are asked for, each once.
 #[derive(Debug)]
 pub(super) struct Compiler<'d> {
-    document: &'d Value,
+    documents: &'d Documents,
     version: Version,
     known: HashMap<String, Id>,
     /// By their ids; where each one is.
-    pointers: Vec<String>,
+    places: Vec<String>,
     wrong: Vec<Wrong>,
 }
 
 impl<'d> Compiler<'d> {
-    pub(super) fn new(document: &'d Value, version: Version) -> Self {
+    pub(super) fn new(documents: &'d Documents, version: Version) -> Self {
         Self {
-            document,
+            documents,
             version,
             known: HashMap::new(),
-            pointers: Vec::new(),
+            places: Vec::new(),
             wrong: Vec::new(),
         }
     }
 
     /// Tells what is wrong.
-    pub(super) fn wrong(&mut self, pointer: &str, problem: impl Into<String>) {
+    pub(super) fn wrong(&mut self, place: &str, problem: impl Into<String>) {
         self.wrong.push(Wrong {
-            pointer: pointer.to_owned(),
+            place: place.to_owned(),
             problem: problem.into(),
         });
     }
 
-    /// The schema at a pointer; it will be compiled.
-    pub(super) fn schema(&mut self, pointer: String) -> Id {
-        if let Some(id) = self.known.get(&pointer) {
+    /// The schema at a place; it will be compiled.
+    pub(super) fn schema(&mut self, place: String) -> Id {
+        if let Some(id) = self.known.get(&place) {
             return *id;
         }
-        let id = Id(self.pointers.len());
-        self.known.insert(pointer.clone(), id);
-        self.pointers.push(pointer);
+        let id = Id(self.places.len());
+        self.known.insert(place.clone(), id);
+        self.places.push(place);
         id
     }
 
-    /// The object at a pointer, or the one that it refers to; with where that is.
-    pub(super) fn object(&mut self, pointer: &str) -> Option<(String, &'d Map<String, Value>)> {
-        let mut pointer = pointer.to_owned();
+    /// The object at a place, or the one that it refers to; with where that is.
+    pub(super) fn object(&mut self, place: &str) -> Option<(String, &'d Map<String, Value>)> {
+        let mut place = place.to_owned();
         for _ in 0..CHAIN {
-            let Some(Value::Object(members)) = self.document.pointer(&pointer) else {
-                self.wrong(&pointer, "expected an object");
+            let Some(Value::Object(members)) = self.documents.at(&place) else {
+                self.wrong(&place, "expected an object");
                 return None;
             };
             let Some(reference) = members.get("$ref") else {
-                return Some((pointer, members));
+                return Some((place, members));
             };
-            pointer = self.target(&pointer, reference)?;
+            place = self.target(&place, reference)?;
         }
-        self.wrong(&pointer, "too many references in a row");
+        self.wrong(&place, "too many references in a row");
         None
     }
 
-    /// Where a `$ref` leads to; `pointer` is where it is.
-    fn target(&mut self, pointer: &str, reference: &Value) -> Option<String> {
-        let local = reference.as_str().and_then(|text| text.strip_prefix('#'));
-        let decoded = local.and_then(|text| percent_decode_str(text).decode_utf8().ok());
-        let target = decoded.filter(|target| target.starts_with('/'));
-        let Some(target) = target else {
-            let problem = "`$ref` leads to a place in the same document, such as \
-                           \"#/components/schemas/Item\"";
-            self.wrong(pointer, problem);
-            return None;
+    /// Where a `$ref` leads to; `place` is where it is.
+    fn target(&mut self, place: &str, reference: &Value) -> Option<String> {
+        let target = match reference {
+            Value::String(reference) => self.documents.target(place, reference),
+            _ => Err(String::from("`$ref` is a text")),
         };
-        if self.document.pointer(&target).is_none() {
-            self.wrong(pointer, format!("`$ref`: there is no `#{target}`"));
-            return None;
-        }
-        Some(target.into_owned())
+        target.map_err(|problem| self.wrong(place, problem)).ok()
     }
 
     /// Compiles everything that was asked for.
     pub(super) fn finish(mut self) -> Result<Schemas, Vec<Wrong>> {
         let mut schemas = Vec::new();
-        while let Some(pointer) = self.pointers.get(schemas.len()).cloned() {
+        while let Some(place) = self.places.get(schemas.len()).cloned() {
             if schemas.len() >= MOST {
-                self.wrong(&pointer, format!("a document has {MOST} schemas at most"));
+                self.wrong(&place, format!("a document has {MOST} schemas at most"));
                 break;
             }
-            schemas.push(self.compile(&pointer));
+            schemas.push(self.compile(&place));
         }
         if self.wrong.is_empty() {
-            order::settle(&mut schemas, &self.pointers, &mut self.wrong);
+            order::settle(&mut schemas, &self.places, &mut self.wrong);
         }
         if self.wrong.is_empty() {
             Ok(Schemas(schemas))
@@ -139,14 +136,14 @@ impl<'d> Compiler<'d> {
         }
     }
 
-    fn compile(&mut self, pointer: &str) -> Schema {
-        let nothing = match self.document.pointer(pointer) {
+    fn compile(&mut self, place: &str) -> Schema {
+        let nothing = match self.documents.at(place) {
             Some(Value::Object(members)) => {
-                return Reader::new(self, pointer, members).read();
+                return Reader::new(self, place, members).read();
             }
             Some(Value::Bool(all)) => !all,
             _ => {
-                self.wrong(pointer, "expected a schema: an object");
+                self.wrong(place, "expected a schema: an object");
                 false
             }
         };

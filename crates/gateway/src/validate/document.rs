@@ -6,11 +6,11 @@ use http::{HeaderMap, Method};
 use serde_json::{Map, Value};
 
 use super::compile::{Compiler, Version, Wrong, is_annotation, step};
+use super::documents::Documents;
 use super::media::RequestBody;
 use super::parameters::{self, Parameter};
 use super::schema::Schemas;
 use super::settings::ValidateSettings;
-use super::{value, yaml};
 use crate::router::{Conditions, Found, Router, Template};
 
 /// The methods that a path may have.
@@ -62,24 +62,20 @@ pub(super) enum Asked<'a> {
 }
 
 impl Document {
-    /// Compiles the text of a document; everything that is wrong is told with its place there.
-    pub(super) fn compile(text: &str, settings: &ValidateSettings) -> Result<Self, Vec<Wrong>> {
-        let fail = |problem: String| {
-            let pointer = String::new();
-            vec![Wrong { pointer, problem }]
-        };
-        let extension = settings.openapi.get_ref().extension().unwrap_or_default();
-        let document = if extension == "yaml" || extension == "yml" {
-            yaml::read(text).map_err(|error| fail(format!("is no YAML: {error}")))?
-        } else {
-            let read = value::read(text.as_bytes());
-            read.map_err(|error| fail(format!("is no JSON: {error}")))?
-        };
-        let version = version(&document).map_err(|problem| fail(String::from(problem)))?;
-        let mut compiler = Compiler::new(&document, version);
+    /// Compiles a document; everything that is wrong is told with its place there.
+    pub(super) fn compile(
+        documents: &Documents,
+        settings: &ValidateSettings,
+    ) -> Result<Self, Vec<Wrong>> {
+        let document = documents.main();
+        let version = version(document).map_err(|problem| {
+            let (place, problem) = (String::new(), String::from(problem));
+            vec![Wrong { place, problem }]
+        })?;
+        let mut compiler = Compiler::new(documents, version);
         let base = match &settings.base {
             Some(base) => base.clone(),
-            None => server(&document, &mut compiler),
+            None => server(document, &mut compiler),
         };
         let mut found = Operations::default();
         let paths = document.get("paths").and_then(Value::as_object);

@@ -137,6 +137,7 @@ mod tests {
 
     use super::*;
     use crate::validate::compile::Version;
+    use crate::validate::documents::Documents;
 
     #[test]
     fn the_most_specific_media_type_counts_and_what_is_checked_is_json() {
@@ -148,7 +149,8 @@ mod tests {
         }});
         let settings = "openapi = 'a.json'\nunchecked = ['text/csv']";
         let settings: ValidateSettings = toml::from_str(settings).expect("settings");
-        let mut compiler = Compiler::new(&document, Version::New);
+        let documents = Documents::from(document);
+        let mut compiler = Compiler::new(&documents, Version::New);
         let body = RequestBody::read("", &settings, &mut compiler).expect("a body");
         let content = |told: &'static str| body.content(Some(&HeaderValue::from_static(told)));
         for (told, what) in [

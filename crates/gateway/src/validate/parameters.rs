@@ -83,7 +83,7 @@ impl Parameter {
     /// Finds out what it is, which is known when all schemas are.
     pub(super) fn shape_by(&mut self, schemas: &Schemas) -> Result<(), Wrong> {
         let shape = shape(schemas, self).map_err(|problem| Wrong {
-            pointer: self.at.clone(),
+            place: self.at.clone(),
             problem: String::from(problem),
         })?;
         self.shape = shape;

@@ -233,6 +233,45 @@ async fn what_the_document_does_not_have_is_refused_or_sent_on() {
 }
 
 #[tokio::test]
+async fn a_document_may_be_in_several_files() {
+    let backend = Backend::start("a").await;
+    let document = r"
+openapi: 3.1.0
+servers: [{url: 'https://catalogue.test/v1'}]
+paths:
+  /items: {$ref: 'paths.json#/items'}
+";
+    let paths = json!({"items": {"post": {"requestBody": {"content": {
+        "application/json": {"schema": {"$ref": "item.yaml"}},
+    }}}}});
+    let item = "type: object\nproperties: {name: {maxLength: 3}, parts: {items: {$ref: '#'}}}\n";
+    let named = table(&backend, "").replace("catalogue.json", "catalogue.yaml");
+    let files = [
+        ("catalogue.yaml", document.to_owned()),
+        ("paths.json", paths.to_string()),
+        ("item.yaml", item.to_owned()),
+    ];
+    let bridge = Bridge::open_with(&named, &files, &[]).await;
+    let sends = |name: &str| {
+        let part = json!({ "name": name });
+        bridge
+            .client()
+            .post("/v1/items", json!({"name": "a", "parts": [part]}))
+    };
+    sends("abc").await.expect(200);
+    assert_eq!(wrong(sends("abcd").await), ["/body/parts/0/name"]);
+    // A part is watched as the document is, and what is wrong with it is told by its name.
+    std::fs::write(bridge.file("item.yaml"), item.replace("3", "4")).expect("written");
+    while sends("abcd").await.status != 200 {}
+    let broken = item.replace("maxLength", "maxlength");
+    std::fs::write(bridge.file("item.yaml"), broken).expect("written");
+    let refused = bridge.admin().post("/gateway/reload", ()).await;
+    let told = String::from_utf8_lossy(&refused.bytes).into_owned();
+    let place = "item.yaml#/properties/name/maxlength: `maxlength` is no keyword";
+    assert!(told.contains(&format!("routes.toml:10: {place}")), "{told}");
+}
+
+#[tokio::test]
 async fn a_document_that_cannot_be_enforced_is_refused_and_the_last_one_stays() {
     let backend = Backend::start("a").await;
     let bridge = bridge(&backend, &document(), "").await;

@@ -5,10 +5,12 @@ use serde_json::json;
 
 use super::*;
 use crate::validate::compile::{Compiler, Version};
+use crate::validate::documents::Documents;
 
 /// Compiles the schema at `/s` of a document.
 fn compile(document: &Value, version: Version) -> (Schemas, Id) {
-    let mut compiler = Compiler::new(document, version);
+    let documents = Documents::from(document.clone());
+    let mut compiler = Compiler::new(&documents, version);
     let id = compiler.schema(String::from("/s"));
     (compiler.finish().expect("a schema"), id)
 }

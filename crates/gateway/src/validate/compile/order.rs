@@ -10,12 +10,12 @@ const DEEPEST: usize = 64;
 
 /// Works out what each schema admits, and which members are read-only. Schemas that refer to
 /// themselves for the same value have no meaning, and those that no value fits are a mistake.
-pub(super) fn settle(schemas: &mut [Schema], pointers: &[String], wrong: &mut Vec<Wrong>) {
+pub(super) fn settle(schemas: &mut [Schema], places: &[String], wrong: &mut Vec<Wrong>) {
     let order = match order(schemas) {
         Ok(order) => order,
         Err(id) => {
             wrong.push(Wrong {
-                pointer: pointers[id.0].clone(),
+                place: places[id.0].clone(),
                 problem: String::from("the schema refers to itself for the same value"),
             });
             return;
@@ -35,7 +35,7 @@ pub(super) fn settle(schemas: &mut [Schema], pointers: &[String], wrong: &mut Ve
         schema.admits = admits;
         if heights[id.0] == DEEPEST {
             wrong.push(Wrong {
-                pointer: pointers[id.0].clone(),
+                place: places[id.0].clone(),
                 problem: format!(
                     "more than {DEEPEST} schemas, one within the other, for one value"
                 ),
@@ -43,7 +43,7 @@ pub(super) fn settle(schemas: &mut [Schema], pointers: &[String], wrong: &mut Ve
         }
         if admits == Types::NONE && !schema.nothing {
             wrong.push(Wrong {
-                pointer: pointers[id.0].clone(),
+                place: places[id.0].clone(),
                 problem: String::from("no value can be of all the types that are asked for"),
             });
         }

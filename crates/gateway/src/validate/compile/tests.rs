@@ -5,10 +5,14 @@ use super::*;
 
 /// What is wrong with the schema at `/s`.
 fn wrong(document: Value, version: Version) -> Vec<String> {
-    let mut compiler = Compiler::new(&document, version);
+    let documents = Documents::from(document);
+    let mut compiler = Compiler::new(&documents, version);
     compiler.schema(String::from("/s"));
     let wrong = compiler.finish().err().unwrap_or_default();
-    wrong.iter().map(ToString::to_string).collect()
+    wrong
+        .iter()
+        .map(|wrong| wrong.told(Path::new("")))
+        .collect()
 }
 
 #[track_caller]
@@ -129,7 +133,7 @@ fn values_of_keywords_have_their_types() {
 fn references_lead_somewhere() {
     let new = |schema, place: &str, words: &str| refused(schema, Version::New, place, words);
     new(json!({"$ref": "#/no"}), "/s", "there is no `#/no`");
-    new(json!({"$ref": "other.json#/a"}), "/s", "same document");
+    new(json!({"$ref": "other.json#/a"}), "/s", "was not read");
     new(json!({"$ref": "#/s"}), "/s", "refers to itself");
     new(
         json!({"allOf": [{"not": {"$ref": "#/s"}}]}),
@@ -189,7 +193,8 @@ proptest! {
     fn every_document_is_taken_or_told(schema in any_schema(), old: bool) {
         let version = if old { Version::Old } else { Version::New };
         let document = json!({ "s": schema });
-        let mut compiler = Compiler::new(&document, version);
+        let documents = Documents::from(document.clone());
+        let mut compiler = Compiler::new(&documents, version);
         let id = compiler.schema(String::from("/s"));
         if let Ok(schemas) = compiler.finish() {
             // A schema is a value as good as any.

@@ -1,11 +1,14 @@
 //! Parameters of a document, and requests that have them or not.
 
+use std::path::Path;
+
 use http::{Method, Request};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::validate::document::Asked;
 use crate::validate::document::Document;
+use crate::validate::documents::Documents;
 use crate::validate::settings::ValidateSettings;
 
 fn settings() -> ValidateSettings {
@@ -20,7 +23,7 @@ fn compile(parameters: Value) -> Result<Document, Vec<Wrong>> {
             "get": {"parameters": parameters},
         }},
     });
-    Document::compile(&document.to_string(), &settings())
+    Document::compile(&Documents::from(document), &settings())
 }
 
 /// The pointers of what is wrong with a request for `target`.
@@ -191,7 +194,7 @@ fn the_path_and_the_header_have_parameters_too() {
 fn what_cannot_be_read_is_told() {
     let refused = |parameter: Value, words: &str| {
         let told = compile(json!([parameter])).expect_err("wrong");
-        let told: Vec<String> = told.iter().map(ToString::to_string).collect();
+        let told: Vec<String> = told.iter().map(|wrong| wrong.told(Path::new(""))).collect();
         let here = "#/paths/~1a~1{id}/get";
         assert!(
             told.iter()
@@ -241,11 +244,11 @@ fn what_cannot_be_read_is_told() {
 fn what_is_misspelled_is_told() {
     let wrong = |item: Value| {
         let document = json!({"openapi": "3.1.0", "paths": {"/a": item, "/{b}": {}, "/{c}": {}}});
-        let wrong = Document::compile(&document.to_string(), &settings());
+        let wrong = Document::compile(&Documents::from(document), &settings());
         let told = wrong.expect_err("wrong");
-        let last = told.last().map(ToString::to_string);
+        let last = told.last().map(|wrong| wrong.told(Path::new("")));
         assert!(last.is_some_and(|last| last.contains("only in the names")));
-        told.first().map(ToString::to_string)
+        told.first().map(|wrong| wrong.told(Path::new("")))
     };
     for (item, told) in [
         (json!({"gett": {}}), "#/paths/~1a: `gett`"),
@@ -281,7 +284,7 @@ fn the_servers_path_stands_before_those_of_the_document() {
         });
         let settings: ValidateSettings =
             toml::from_str(&format!("openapi = 'a.json'\n{more}")).expect("settings");
-        Document::compile(&document.to_string(), &settings)
+        Document::compile(&Documents::from(document), &settings)
     };
     let has = |document: &Document, path: &str| {
         matches!(

@@ -126,9 +126,10 @@ impl Reader<'_, '_> {
     }
 
     /// Whether a member is `readOnly`, or what it refers to is.
-    fn is_read_only(&mut self, member: &str) -> bool {
-        let pointer = format!("{}/properties/{}", self.at, super::step(member));
-        let Some(Value::Object(own)) = self.compiler.document.pointer(&pointer) else {
+    fn is_read_only(&self, member: &str) -> bool {
+        let documents = self.compiler.documents;
+        let place = format!("{}/properties/{}", self.at, super::step(member));
+        let Some(Value::Object(own)) = documents.at(&place) else {
             return false;
         };
         let says = |members: &serde_json::Map<String, Value>| {
@@ -136,8 +137,9 @@ impl Reader<'_, '_> {
         };
         // Where a reference leads nowhere is told where it is compiled.
         let target = |members: &serde_json::Map<String, Value>| {
-            let reference = members.get("$ref")?.as_str()?.strip_prefix('#')?;
-            self.compiler.document.pointer(reference)?.as_object()
+            let reference = members.get("$ref")?.as_str()?;
+            let target = documents.target(&place, reference).ok()?;
+            documents.at(&target)?.as_object()
         };
         says(own) || target(own).is_some_and(says)
     }
