@@ -259,6 +259,14 @@ impl Gateway {
         shared.is_none_or(SharedRevocations::read)
     }
 
+    /// Waits until it is [ready](Self::is_ready), or those who have to tell take too long: whoever lets
+    /// requests in before could let in who was revoked.
+    pub async fn readiness(&self) {
+        if let Some(revoked) = &self.0.revoked {
+            revoked.first_read().await;
+        }
+    }
+
     /// Reads the table of routes again. Requests that are under way end as they began; if anything
     /// is wrong, everything stays as it is.
     pub fn reload(&self) -> Result<(), TableErrors> {

@@ -283,8 +283,16 @@ fn open_gates(
             watch: gateway.watch(),
             ..fronts.public
         };
-        let services = move |connection: &Connection| gateway.service(connection);
-        let serving = serve::serve_behind(listener, gate, services, http.clone(), threads, stop());
+        let (http, stop) = (http.clone(), stop());
+        let serving = async move {
+            // Who connects meanwhile waits in the queue of the kernel.
+            tokio::select! {
+                () = gateway.readiness() => {}
+                () = stop.requested() => {}
+            }
+            let services = move |connection: &Connection| gateway.service(connection);
+            serve::serve_behind(listener, gate, services, http, threads, stop).await;
+        };
         front.spawn("gateway listener", serving);
     }
     if let Some(listener) = redirect {

@@ -2,7 +2,7 @@
 //! those that are there.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -12,6 +12,8 @@ use platform::cache::CacheUrl;
 use platform::metrics::Metrics;
 use platform::redis::{Away, Channel, Cmd, Connection, Follower, Redis, RedisSettings, Script};
 use platform::tasks::Shutdown;
+use tokio::sync::SetOnce;
+use tokio::time::timeout;
 
 use super::{Full, Record, Revocation, Revocations, RevokeError};
 
@@ -21,7 +23,7 @@ const ALL: &str = "{rialto:revoked}:all";
 const UNTIL: &str = "{rialto:revoked}:until";
 /// Where it is announced.
 const CHANNEL: &str = "rialto:revoked";
-/// How long Redis may take to keep a revocation.
+/// How long Redis may take to keep a revocation, and to tell an instance that begins of those that it keeps.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How often everything is read although nothing was missed, and what Redis has lost given back.
 const AGAIN: Duration = Duration::from_secs(60);
@@ -86,7 +88,7 @@ struct Inner {
     /// The number of the present reading.
     reading: AtomicU64,
     /// Whether everything was read once.
-    read: AtomicBool,
+    read: SetOnce<()>,
     again: Duration,
 }
 
@@ -116,7 +118,7 @@ impl SharedRevocations {
             channel: Channel::new(url, CHANNEL, sources.clone(), followed),
             revoke: Script::new(REVOKE),
             reading: AtomicU64::new(1),
-            read: AtomicBool::new(false),
+            read: SetOnce::new(),
             again: AGAIN,
         })))
     }
@@ -141,7 +143,14 @@ impl SharedRevocations {
 
     /// Whether everything was read once that others had revoked before this instance began.
     pub(crate) fn read(&self) -> bool {
-        self.0.read.load(Ordering::Acquire)
+        self.0.read.initialized()
+    }
+
+    /// Waits until it was, but not for a Redis that is away: then an instance does without.
+    pub(crate) async fn first_read(&self) {
+        if timeout(PATIENCE, self.0.read.wait()).await.is_err() {
+            tracing::warn!("what other instances have revoked counts once Redis tells of it");
+        }
     }
 
     /// Hears what others revoke, until `shutdown` begins.
@@ -230,7 +239,8 @@ impl Follower for Inner {
         async move {
             let reading = self.reading.fetch_add(1, Ordering::Relaxed) + 1;
             self.read_all(connection, reading).await?;
-            self.read.store(true, Ordering::Release);
+            // Each time but the first it is set already.
+            let _ = self.read.set(());
             self.give_back(connection, reading).await
         }
         .boxed()
