@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn texts_are_of_their_format_or_not() {
-        let cases: [(&str, &[&str], &[&str]); 8] = [
+        let cases: [(&str, &[&str], &[&str]); 7] = [
             (
                 "date-time",
                 &[
@@ -256,35 +256,6 @@ mod tests {
                 ],
             ),
             (
-                "email",
-                &[
-                    "a@b",
-                    "ada@example.com",
-                    "o'hara+shop@xn--bcher-kva.example",
-                    "jörg@bücher.example",
-                    r#""a \"b\" @ c"@d"#,
-                    "a@[192.0.2.1]",
-                    "a@[IPv6:2001:db8::1]",
-                ],
-                &[
-                    "a",
-                    "@b",
-                    "a@",
-                    "a@b@c",
-                    "a b@c",
-                    "a@b..c",
-                    ".a@b",
-                    "a.@b",
-                    "a..b@c",
-                    "a@b=c",
-                    "a@-b",
-                    "a@[192.0.2.300]",
-                    "\"a\"b\"@c",
-                    "\"a\\\"@b",
-                    "a@b\n",
-                ],
-            ),
-            (
                 "uri",
                 &["https://example.com/?a=%20#x", "mailto:a@b"],
                 &["/a", "1a:b", "a:b c", "a:%2"],
@@ -300,6 +271,40 @@ mod tests {
             for text in bad {
                 assert!(!format.holds_text(text), "{name}: {text}");
             }
+        }
+    }
+
+    #[test]
+    fn mailboxes() {
+        for good in [
+            "a@b",
+            "ada@example.com",
+            "o'hara+shop@xn--bcher-kva.example",
+            "jörg@bücher.example",
+            r#""a \"b\" @ c"@d"#,
+            "a@[192.0.2.1]",
+            "a@[IPv6:2001:db8::1]",
+        ] {
+            assert!(is_email(good), "{good}");
+        }
+        for bad in [
+            "a",
+            "@b",
+            "a@",
+            "a@b@c",
+            "a b@c",
+            "a@b..c",
+            ".a@b",
+            "a.@b",
+            "a..b@c",
+            "a@b=c",
+            "a@-b",
+            "a@[192.0.2.300]",
+            "\"a\"b\"@c",
+            "\"a\\\"@b",
+            "a@b\n",
+        ] {
+            assert!(!is_email(bad), "{bad}");
         }
     }
 }

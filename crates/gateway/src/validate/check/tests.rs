@@ -259,7 +259,7 @@ fn combinations() {
 }
 
 #[test]
-fn what_no_schema_has_looked_at() {
+fn members_that_no_schema_has_looked_at() {
     let new =
         |schema, good: &[Value], bad: &[(Value, &[&str])]| holds(Version::New, schema, good, bad);
     // Where `additionalProperties` sees what stands beside it, this sees all that holds for the object.
@@ -320,6 +320,12 @@ fn what_no_schema_has_looked_at() {
         &[json!({"a": 1})],
         &[],
     );
+}
+
+#[test]
+fn items_that_no_schema_has_looked_at() {
+    let new =
+        |schema, good: &[Value], bad: &[(Value, &[&str])]| holds(Version::New, schema, good, bad);
     new(
         json!({
             "prefixItems": [true], "contains": {"type": "string"}, "minContains": 0,
