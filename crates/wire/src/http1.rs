@@ -3,12 +3,14 @@
 
 mod chunked;
 mod decoder;
+mod host;
 mod lines;
 mod request;
 mod response;
 pub(crate) mod write;
 
 pub(crate) use self::decoder::{Decoded, Decoder};
+pub(crate) use self::host::is_host;
 pub(crate) use self::request::rooted;
 pub use self::request::{RequestHead, parse_request};
 pub use self::response::{ResponseHead, parse_response};
@@ -94,26 +96,6 @@ impl<T> Once<T> {
     }
 }
 
-/// What a host, and the port behind it, can have (RFC 3986, section 3.2.2).
-const OF_HOST: [bool; 256] = {
-    let (mut bytes, mut byte) = ([false; 256], 0_u8);
-    while byte < 128 {
-        bytes[byte as usize] = byte.is_ascii_alphanumeric();
-        byte += 1;
-    }
-    let (others, mut at) = (b"-._~:[]%!$&'()*+,;=", 0);
-    while at < others.len() {
-        bytes[others[at] as usize] = true;
-        at += 1;
-    }
-    bytes
-};
-
-/// Whether there is nothing in it that no host and no port has.
-pub(crate) fn is_of_host(value: &[u8]) -> bool {
-    value.iter().all(|byte| OF_HOST[usize::from(*byte)])
-}
-
 /// What a field tells of its message, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tells {
@@ -144,7 +126,7 @@ impl Noted {
         match tells {
             Tells::Nothing => {}
             Tells::Host => {
-                self.host.say(is_of_host(value).then_some(()));
+                self.host.say(is_host(value).then_some(()));
             }
             // A list of equal lengths is allowed by RFC 9110, 8.6, and only ever seen in attacks.
             Tells::Length => self.length.say(digits(value)),

@@ -26,7 +26,7 @@ use self::streams::{Outgoing, Streams};
 use self::websocket::Asked;
 use super::{Answers, Settings};
 use crate::body::Body;
-use crate::http1::{Malformed, is_of_host, rooted};
+use crate::http1::{Malformed, is_host, rooted};
 use crate::stream::Stream;
 
 /// Streams that a client may reset before they were looked at: more is an attack (CVE-2023-44487).
@@ -67,13 +67,13 @@ fn within_limits(streams: &Streams, settings: &Settings) -> http2::Builder<Strea
     builder
 }
 
-/// Why it is not clear whom a request is for: as in HTTP/1.1, there is one host, without a user and with
-/// nothing in it that no host has.
+/// Why it is not clear whom a request is for: as in HTTP/1.1, there is one host, without a user, and it
+/// is one.
 fn unclear_host<B>(request: &Request<B>) -> Option<Malformed> {
     let authority = request.uri().authority();
     let named = authority.is_none_or(|authority| !authority.as_str().contains('@'));
     let mut hosts = request.headers().get_all(HOST).iter();
-    let host = hosts.next().is_none_or(|host| is_of_host(host.as_bytes()));
+    let host = hosts.next().is_none_or(|host| is_host(host.as_bytes()));
     let clear = named && host && hosts.next().is_none();
     (!clear).then_some(Malformed::Syntax("the host is none, or there are two"))
 }

@@ -145,6 +145,10 @@ async fn hosts_and_targets_that_two_would_read_differently() {
             "GET / HTTP/1.1\r\nhost: x/admin\r\n\r\n",
         ),
         (
+            "a host with two ports",
+            "GET / HTTP/1.1\r\nhost: x:80:81\r\n\r\n",
+        ),
+        (
             "a host with somebody in it",
             "GET / HTTP/1.1\r\nhost: a@x\r\n\r\n",
         ),
