@@ -184,6 +184,11 @@ pub(crate) fn is_announced(name: &HeaderName) -> bool {
     [FOR, PROTO, ORIGINAL_HOST, FORWARDED].contains(name)
 }
 
+/// Whether it names the client.
+pub(crate) fn is_of_client(name: &HeaderName) -> bool {
+    [FOR, FORWARDED].contains(name)
+}
+
 /// Every request has an address in its text: that of IPv4 is not worth a formatter.
 fn push_address(text: &mut Vec<u8>, address: IpAddr) {
     match address {

@@ -17,15 +17,21 @@ pub(crate) fn strip(headers: &mut HeaderMap) {
 }
 
 /// Ends what a client has said of its connection: removes what it has named, and says no more than
-/// that it wishes for another protocol, if it does. Else it could have removed what is set later.
+/// that it wishes for a WebSocket, if it does. Else it could have removed what is set later.
 pub(crate) fn end(headers: &mut HeaderMap) {
     if !says_of_connection(headers) {
         return;
     }
     strip_named(headers);
     headers.remove(CONNECTION);
-    if headers.contains_key(UPGRADE) {
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.remove("http2-settings");
+    let protocol = headers.get(UPGRADE).map(HeaderValue::as_bytes);
+    match protocol {
+        Some(protocol) if protocol.eq_ignore_ascii_case(b"websocket") => {
+            headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        }
+        Some(_) => drop(headers.remove(UPGRADE)),
+        None => {}
     }
 }
 

@@ -17,6 +17,7 @@ pub mod cache;
 mod client_address;
 mod compose;
 mod config;
+mod cors;
 mod dispatch;
 mod docs;
 mod door;
@@ -65,9 +66,8 @@ use platform::http::entry::{Entry, Trust};
 use platform::http::refused::Watch;
 use platform::http::{HttpContext, RouteInfo};
 use platform::tasks::Shutdown;
+use tower::Service;
 use tower::util::Either;
-use tower::{Layer, Service};
-use tower_http::cors::{AllowOrigin, Any, Cors, CorsLayer};
 use wire::Body;
 use wire::server::Connection;
 use wire::workers::PerWorker;
@@ -75,6 +75,7 @@ use wire::workers::PerWorker;
 use self::access_log::RefusedLog;
 use self::cache::{CachePurge, HttpCache, PurgesElsewhere, StoreSettings};
 pub use self::config::{Config, Fronts};
+use self::cors::Crossing;
 use self::dispatch::Dispatch;
 use self::door::Door;
 use self::identity::{Revocation, RevokeError, SharedRevocations};
@@ -114,7 +115,7 @@ pub struct Services {
 pub struct Gateway(Arc<Inner>);
 
 /// What every request passes first; without the room for CORS, which is large, where there is none.
-type Stack = Either<Box<Cors<Entry<Dispatch>>>, Entry<Dispatch>>;
+type Stack = Either<Box<Crossing<Entry<Dispatch>>>, Entry<Dispatch>>;
 
 /// The gateway, as one connection finds it: all of it in a place of its own, as the future of a connection
 /// has several for this.
@@ -202,7 +203,7 @@ impl Gateway {
             if config.cors_origins.is_empty() {
                 Either::Right(entry)
             } else {
-                Either::Left(Box::new(cors(config).layer(entry)))
+                Either::Left(Box::new(Crossing::new(config, entry)))
             }
         };
         Ok(Self(Arc::new(Inner {
@@ -320,23 +321,8 @@ impl Service<Request<Body>> for GatewayService {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         match &mut *self.0 {
-            Either::Left(cors) => Box::pin(cors.call(request)),
+            Either::Left(cors) => cors.call(request),
             Either::Right(entry) => entry.call(request),
         }
     }
-}
-
-fn cors(config: &Config) -> CorsLayer {
-    let origins = &config.cors_origins;
-    let allow = if origins.iter().any(|origin| origin == "*") {
-        AllowOrigin::any()
-    } else {
-        AllowOrigin::list(origins.iter().filter_map(|origin| origin.parse().ok()))
-    };
-    CorsLayer::new()
-        .allow_origin(allow)
-        .allow_methods(Any)
-        .allow_headers(Any)
-        .expose_headers(Any)
-        .max_age(std::time::Duration::from_secs(3600))
 }

@@ -30,6 +30,8 @@ pub enum Kind {
     NotFound,
     /// 405: the path exists, the method does not.
     MethodNotAllowed,
+    /// 408: the client took too long to send it.
+    TimedOut,
     /// 409: at odds with the present state.
     Conflict,
     /// 412: `If-Match` names a version that is gone.
@@ -58,13 +60,14 @@ pub enum Kind {
     DeadlineExceeded,
 }
 
-const KINDS: [(Kind, u16, &str); 19] = [
+const KINDS: [(Kind, u16, &str); 20] = [
     (Kind::Malformed, 400, "Malformed request"),
     (Kind::Unauthenticated, 401, "Not authenticated"),
     (Kind::PaymentRequired, 402, "Payment refused"),
     (Kind::Forbidden, 403, "Not allowed"),
     (Kind::NotFound, 404, "Not found"),
     (Kind::MethodNotAllowed, 405, "Method not allowed"),
+    (Kind::TimedOut, 408, "Request not sent in time"),
     (Kind::Conflict, 409, "Conflict with the present state"),
     (Kind::Stale, 412, "Changed in the meantime"),
     (Kind::TooLarge, 413, "Body too large"),
@@ -178,6 +181,8 @@ pub mod codes {
     crate::codes! {
         /// The request cannot be read: broken JSON, a bad header, a bad path.
         MALFORMED = "request.malformed",
+        /// The rest of the request did not come in time.
+        TIMED_OUT = "request.timeout",
         /// Readable, but a field breaks a rule; `errors` names each.
         INVALID = "request.invalid",
         /// The body is nested more deeply than the limit.
@@ -371,6 +376,12 @@ impl Problem {
     /// The same problem with the fields that are wrong.
     pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
         self.0.errors = errors;
+        self
+    }
+
+    /// The same problem with a status of HTTP that no kind has: what is no request is told by more of them.
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.0.status = status;
         self
     }
 

@@ -36,6 +36,9 @@ pub enum ExchangeError {
     /// What is to be sent broke off, or cannot be.
     #[error("the request cannot be sent")]
     Request(#[source] BoxError),
+    /// Not all that is to be sent came in time.
+    #[error("the request did not come in time")]
+    Unsent,
     /// The response did not begin in time.
     #[error("the response did not begin in time")]
     Slow,

@@ -119,15 +119,11 @@ impl Exchange {
     }
 
     fn question(&self) -> Question {
-        let target = Target::of(&self.request);
-        let key = self.ask.key.clone();
-        Question::new(
-            &self.route,
-            &self.request,
-            target,
-            key,
-            self.ask.asks.clone(),
-        )
+        let Ask { key, asks, .. } = &self.ask;
+        Target::with(self.request.uri(), self.request.headers(), |target| {
+            let (key, asks) = (key.clone(), asks.clone());
+            Question::new(&self.route, &self.request, target, key, asks)
+        })
     }
 
     /// The answer to the request that asked; `None` if it is not there.

@@ -3,7 +3,7 @@
 
 use http::header::{COOKIE, HOST};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, Request, Uri};
+use http::{HeaderMap, HeaderName, Uri};
 use platform::context::RequestContext;
 
 use super::CacheSettings;
@@ -40,29 +40,27 @@ pub(crate) struct Target<'a> {
     pub(crate) uri: &'a Uri,
 }
 
-impl<'a> Target<'a> {
-    /// The target of `request`; an authority in its target counts more than `Host` (RFC 9110,
-    /// section 7.2).
-    pub(crate) fn of<B>(request: &'a Request<B>) -> Self {
-        let uri = request.uri();
-        let encrypted = || {
-            RequestContext::with_current(|context| {
-                let connection = context.and_then(|context| context.connection);
-                connection.is_some_and(|connection| connection.encrypted)
-            })
+impl Target<'_> {
+    /// Does something with the target of a request as its client has named it: where a trusted proxy tells
+    /// the scheme and the host, these count, as the upstream hears of them, too. An authority in the target
+    /// counts more than `Host` (RFC 9110, section 7.2).
+    pub(crate) fn with<R>(uri: &Uri, headers: &HeaderMap, look: impl FnOnce(Target<'_>) -> R) -> R {
+        let named = || {
+            let host = || headers.get(HOST)?.to_str().ok();
+            uri.authority()
+                .map(|authority| authority.as_str())
+                .or_else(host)
         };
-        let scheme = uri.scheme_str();
-        let scheme = scheme.unwrap_or_else(|| if encrypted() { "https" } else { "http" });
-        let host = || request.headers().get(HOST)?.to_str().ok();
-        let authority = uri
-            .authority()
-            .map(|authority| authority.as_str())
-            .or_else(host);
-        Self {
-            scheme,
-            authority: authority.unwrap_or_default(),
-            uri,
-        }
+        RequestContext::with_current(|context| {
+            let origin = context.and_then(RequestContext::origin);
+            let scheme = origin.map(|origin| origin.scheme.as_str());
+            let host = origin.and_then(|origin| origin.host.as_ref()?.to_str().ok());
+            look(Target {
+                scheme: scheme.or(uri.scheme_str()).unwrap_or("http"),
+                authority: host.unwrap_or_else(|| named().unwrap_or_default()),
+                uri,
+            })
+        })
     }
 }
 

@@ -91,8 +91,9 @@ impl Route {
     /// Looks up a GET or a HEAD.
     pub(crate) fn look(&self, request: &Request<Body>) -> Look {
         KEY.with_borrow_mut(|key| {
-            self.keyer
-                .write(key, Target::of(request), request.headers());
+            Target::with(request.uri(), request.headers(), |target| {
+                self.keyer.write(key, target, request.headers());
+            });
             self.look_under(key, request)
         })
     }

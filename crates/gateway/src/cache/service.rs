@@ -112,8 +112,9 @@ impl<S: Answers + 'static> CacheService<S> {
         let Some(room) = background.room() else {
             return;
         };
-        let target = Target::of(request);
-        let question = Question::new(&self.route, request, target, key, Directives::default());
+        let question = Target::with(request.uri(), request.headers(), |target| {
+            Question::new(&self.route, request, target, key, Directives::default())
+        });
         let question = question.afterwards();
         let asking =
             self.route
@@ -140,9 +141,9 @@ impl Drop for Checking {
 /// Sends a request on that retrieves nothing; what it may have changed is purged.
 async fn pass<S: Answers>(route: Arc<Route>, inner: S, request: Request<Body>) -> Response<Body> {
     let safe = matches!(*request.method(), Method::OPTIONS | Method::TRACE);
-    let target = Target::of(&request);
-    let authority = target.authority.to_owned();
-    let path = target.uri.path().to_owned();
+    let (authority, path) = Target::with(request.uri(), request.headers(), |target| {
+        (target.authority.to_owned(), target.uri.path().to_owned())
+    });
     let mut response = answer(inner, request).await;
     let status = response.status();
     if !safe && (status.is_success() || status.is_redirection()) {

@@ -2,6 +2,9 @@
 
 use http::header::{ACCEPT, ACCEPT_CHARSET, ACCEPT_ENCODING, ACCEPT_LANGUAGE, VARY};
 use http::{HeaderMap, HeaderName};
+use platform::http::entry::{REQUEST_ID, TRACEPARENT};
+
+use crate::client_address::is_of_client;
 
 /// More names than anybody means.
 const NAMES: usize = 16;
@@ -36,11 +39,8 @@ impl Selecting {
             for name in value.as_bytes().split(|b| *b == b',') {
                 let name = name.trim_ascii();
                 if !name.is_empty() {
-                    names.push(
-                        HeaderName::from_bytes(name)
-                            .ok()
-                            .filter(|name| name != "*")?,
-                    );
+                    let name = HeaderName::from_bytes(name).ok();
+                    names.push(name.filter(|name| name != "*" && !differs(name))?);
                 }
             }
         }
@@ -83,6 +83,12 @@ impl Selecting {
         said.map(|said| 96 + said.name.as_str().len() + length(&said.normal) + length(&said.sent))
             .sum()
     }
+}
+
+/// Whether the gateway says something else in it with each request: no two are alike then. What it says of
+/// scheme and host is in the key.
+fn differs(name: &HeaderName) -> bool {
+    is_of_client(name) || [TRACEPARENT, REQUEST_ID].contains(name)
 }
 
 /// The value of a field that was sent in one line.

@@ -16,6 +16,7 @@ use wire::deadline::before;
 use wire::{Body, turn};
 
 use super::{Sheet, look_up};
+use crate::cache::key::Target;
 use crate::json_body::is_json;
 use crate::json_syntax;
 use crate::table;
@@ -109,8 +110,12 @@ impl Part {
         let Some(target) = self.target(sheet, needed) else {
             return Got::nothing(refuse(self.unavailable("a part that it needs is missing")));
         };
+        // Whom it is asked of depends on the host, too.
+        let key = Target::with(&sheet.request.uri, &sheet.request.headers, |of| {
+            format!("{} {} {target}", of.scheme, of.authority)
+        });
         if let Some(kept) = &self.kept
-            && let Some((until, document)) = kept.documents.get(&target)
+            && let Some((until, document)) = kept.documents.get(&key)
             && turn::now() < until
         {
             return Got::Document(document);
@@ -131,7 +136,7 @@ impl Part {
             Some(got) => {
                 if let (Some(kept), Got::Document(document)) = (&self.kept, &got) {
                     let until = turn::now() + kept.time;
-                    kept.documents.insert(target, (until, document.clone()));
+                    kept.documents.insert(key, (until, document.clone()));
                 }
                 got
             }

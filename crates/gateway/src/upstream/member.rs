@@ -123,10 +123,10 @@ impl Member {
     }
 
     /// Whether that ejects it.
-    fn failed(&self, now: u64, definition: &table::Upstream) -> bool {
+    fn failed(&self, asked: u64, now: u64, definition: &table::Upstream) -> bool {
         let mut standing = self.standing.lock();
         self.plain.store(false, Ordering::Relaxed);
-        let ejected = standing.failed(now, &definition.ejection);
+        let ejected = standing.failed(asked, now, &definition.ejection);
         drop(standing);
         if ejected {
             tracing::warn!(server = %self.url, "a server fails and is left out for a while");
@@ -200,7 +200,7 @@ impl Attempt<'_> {
                 self.member.answered(now);
                 false
             }
-            Outcome::Failed => self.member.failed(now, definition),
+            Outcome::Failed => self.member.failed(self.begun, now, definition),
             Outcome::Unknown => false,
         }
     }

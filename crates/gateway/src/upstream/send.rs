@@ -138,8 +138,8 @@ impl Upstream {
         let outcome = match &result {
             Ok(response) if is_gateway_failure(response.status()) => Outcome::Failed,
             Ok(_) => Outcome::Answered,
-            // It is the client that broke off.
-            Err(ExchangeError::Request(_)) => Outcome::Unknown,
+            // It is the client that broke off, or is slow.
+            Err(ExchangeError::Request(_) | ExchangeError::Unsent) => Outcome::Unknown,
             Err(_) => Outcome::Failed,
         };
         match outcome {
@@ -164,6 +164,14 @@ impl Upstream {
             ExchangeError::Slow => {
                 let detail = format!("the upstream `{name}` gave no answer in time");
                 Problem::new(Kind::DeadlineExceeded, codes::DEADLINE, detail)
+            }
+            ExchangeError::Unsent => {
+                let detail = "the body of the request did not come in time";
+                Problem::new(Kind::TimedOut, codes::TIMED_OUT, detail)
+            }
+            ExchangeError::Request(why) => {
+                let detail = format!("the body of the request cannot be passed on: {why}");
+                Problem::new(Kind::Malformed, codes::MALFORMED, detail)
             }
             ExchangeError::Connect(_) => {
                 let detail = format!("the upstream `{name}` gave no answer: {error}");
@@ -207,7 +215,7 @@ fn is_harmless(parts: &Parts) -> bool {
 fn may_help(tried: &Result<Response<Body>, ExchangeError>, harmless: bool) -> bool {
     match tried {
         Ok(response) => harmless && is_gateway_failure(response.status()),
-        Err(ExchangeError::Slow | ExchangeError::Request(_)) => false,
+        Err(ExchangeError::Slow | ExchangeError::Unsent | ExchangeError::Request(_)) => false,
         Err(error) => harmless || error.is_unseen(),
     }
 }

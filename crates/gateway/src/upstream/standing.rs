@@ -18,6 +18,8 @@ pub(super) struct Standing {
     ejections: u32,
     /// Until when nobody is sent there; 0 for never ejected.
     ejected_until: u64,
+    /// When the request was sent there that decides about its return.
+    probed: Option<u64>,
     /// What the checks say.
     well: bool,
     /// Checks in a row that say otherwise.
@@ -32,6 +34,7 @@ impl Standing {
             failures: 0,
             ejections: 0,
             ejected_until: 0,
+            probed: None,
             well: true,
             contrary: 0,
             since: now,
@@ -54,6 +57,7 @@ impl Standing {
         }
         if self.ejected_until != 0 {
             self.ejected_until = now.saturating_add(self.length(rule));
+            self.probed = Some(now);
         }
         true
     }
@@ -63,23 +67,31 @@ impl Standing {
         self.failures = 0;
         if self.ejected_until != 0 {
             self.ejected_until = 0;
+            self.probed = None;
             self.ejections = 0;
             self.since = now;
         }
     }
 
-    /// It has failed; whether that ejects it.
-    pub(super) fn failed(&mut self, now: u64, rule: &Ejection) -> bool {
-        self.failures = self.failures.saturating_add(1);
-        let probed = self.ejected_until != 0;
-        if rule.failures == 0 || (self.failures < rule.failures && !probed) {
+    /// What it was `asked` then, it has failed to do; whether that ejects it.
+    pub(super) fn failed(&mut self, asked: u64, now: u64, rule: &Ejection) -> bool {
+        if rule.failures == 0 {
             return false;
         }
-        let fresh = self.ejected_until <= now || probed;
+        if self.ejected_until == 0 {
+            self.failures = self.failures.saturating_add(1);
+            if self.failures < rule.failures {
+                return false;
+            }
+        } else if self.probed.is_none_or(|probed| asked < probed) {
+            // Of what was under way when it was ejected nothing else was to be expected.
+            return false;
+        }
         self.ejections = self.ejections.saturating_add(1);
         self.ejected_until = now.saturating_add(self.length(rule));
+        self.probed = None;
         self.failures = 0;
-        fresh
+        true
     }
 
     fn length(&self, rule: &Ejection) -> u64 {
@@ -105,6 +117,7 @@ impl Standing {
         if good {
             self.since = now;
             self.ejected_until = 0;
+            self.probed = None;
             self.ejections = 0;
         }
         true
@@ -137,21 +150,25 @@ mod tests {
     #[test]
     fn failures_in_a_row_eject_and_one_request_decides_about_the_return() {
         let mut standing = Standing::new(0);
-        assert!(!standing.failed(1, &rule()) && !standing.failed(2, &rule()));
+        assert!(!standing.failed(0, 1, &rule()) && !standing.failed(0, 2, &rule()));
         standing.answered(3);
-        assert!(!standing.failed(4, &rule()) && !standing.failed(5, &rule()));
-        assert!(standing.failed(6, &rule()));
+        assert!(!standing.failed(3, 4, &rule()) && !standing.failed(3, 5, &rule()));
+        assert!(standing.failed(3, 6, &rule()));
         assert!(!standing.claim(6 + SECOND, &rule()));
+        // What was asked before it was ejected changes nothing any more.
+        (0..20).for_each(|_| assert!(!standing.failed(5, 7, &rule())));
         let back = 6 + 5 * SECOND;
         assert!(standing.claim(back, &rule()), "one may try");
         assert!(!standing.claim(back, &rule()), "and only one");
-        assert!(standing.failed(back + 1, &rule()), "which has failed");
+        assert!(!standing.failed(5, back, &rule()), "it is not the one");
+        assert!(standing.failed(back, back + 1, &rule()), "which has failed");
+        assert!(!standing.failed(back, back + 2, &rule()), "and no other");
         assert!(!standing.is_usable(back + 9 * SECOND), "twice as long");
         assert!(standing.claim(back + 11 * SECOND, &rule()));
         standing.answered(back + 11 * SECOND);
         assert!(standing.claim(back + 11 * SECOND, &rule()));
         assert!(
-            !standing.failed(back + 12 * SECOND, &rule()),
+            !standing.failed(back + 12 * SECOND, back + 12 * SECOND, &rule()),
             "all is forgotten"
         );
     }
@@ -159,7 +176,7 @@ mod tests {
     #[test]
     fn a_probe_that_is_lost_does_not_keep_a_server_out_for_good() {
         let mut standing = Standing::new(0);
-        (0..3).for_each(|now| assert_eq!(standing.failed(now, &rule()), now == 2));
+        (0..3).for_each(|now| assert_eq!(standing.failed(now, now, &rule()), now == 2));
         assert!(standing.claim(6 * SECOND, &rule()));
         assert!(
             standing.claim(12 * SECOND, &rule()),

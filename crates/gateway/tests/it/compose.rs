@@ -257,6 +257,17 @@ async fn a_part_that_is_the_same_for_everybody_is_kept_for_a_while() {
         assert_eq!(document["kept"]["target"], format!("/a/{id}"));
     }
     assert_eq!((a.requests(), b.requests()), (2, 5));
+    // For another host it may be another document.
+    let elsewhere = bridge
+        .client()
+        .get("/all/1")
+        .header("host", "other.example");
+    let document = elsewhere.await.expect(200);
+    assert_eq!(
+        document["kept"]["headers"]["x-forwarded-host"],
+        "other.example"
+    );
+    assert_eq!(a.requests(), 3);
 }
 
 #[tokio::test]

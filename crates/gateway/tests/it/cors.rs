@@ -45,3 +45,34 @@ async fn only_pages_of_these_origins_may_ask() {
         answer.expect(200);
     }
 }
+
+#[tokio::test]
+async fn what_is_no_preflight_is_led_on_and_who_says_it_himself_is_not_corrected() {
+    let backend = Backend::start("one").await;
+    let says = r#"response = { headers = { set = { access-control-allow-origin = "https://own.example", access-control-allow-credentials = "true" } } }"#;
+    let bridge = Bridge::open(&(upstreams::table(&[&backend], "") + says)).await;
+    let client = bridge.client();
+    for header in ["origin", "access-control-request-method", "accept"] {
+        let asked = client
+            .request(Method::OPTIONS, "/all/a")
+            .header(header, "https://x.example");
+        let seen = asked.await.expect(200);
+        assert_eq!(seen["method"], "OPTIONS", "{header}");
+    }
+    let answer = client
+        .get("/all/a")
+        .header("origin", "https://own.example")
+        .await;
+    assert_eq!(answer.header(ALLOWED), Some("https://own.example"));
+    assert_eq!(
+        answer.header("access-control-allow-credentials"),
+        Some("true")
+    );
+    assert_eq!(answer.header("access-control-expose-headers"), None);
+    // What says nothing is told by the gateway.
+    let answer = client
+        .get("/v1/products")
+        .header("origin", "https://own.example")
+        .await;
+    assert_eq!(answer.header(ALLOWED), Some("*"));
+}

@@ -1,6 +1,7 @@
 //! The gateway before other servers, over HTTP.
 
 mod access_log;
+mod blame;
 mod bounds;
 mod bridge;
 mod compose;

@@ -1,5 +1,6 @@
 //! Several gateways with one second level of the cache.
 
+use std::future::IntoFuture;
 use std::time::Duration;
 
 use platform::testing::TestRedis;
@@ -169,4 +170,42 @@ async fn a_purge_that_redis_has_not_taken_is_not_told_to_be_done() {
     })
     .await;
     purge(&one, json!({"tags": ["a"]})).await;
+}
+
+#[tokio::test]
+async fn what_a_proxy_says_of_the_client_keeps_answers_apart() {
+    let backend = Backend::start("one").await;
+    backend.tells("cache-control", "max-age=60");
+    let table = crate::upstreams::table(&[&backend], "") + "keep_host = true\ncache = {}\n";
+    let trusted = ("gateway.trusted", String::from(r#"["127.0.0.0/8"]"#));
+    let bridge = Bridge::open_with(&table, &[], &[trusted]).await;
+    let get = |name: &str, value: &str| {
+        let asked = bridge.client().get("/all/a");
+        asked.header(name, value).into_future()
+    };
+    for (name, values) in [
+        ("x-forwarded-host", ["a.example", "b.example"]),
+        ("x-forwarded-proto", ["https", "http"]),
+    ] {
+        for value in values {
+            let seen = get(name, value).await.expect(200);
+            assert_eq!(seen["headers"][name], value);
+        }
+    }
+    assert_eq!(backend.requests(), 4);
+    get("x-forwarded-proto", "https").await.expect(200);
+    assert_eq!(backend.requests(), 4, "kept for those who ask alike");
+    // What the gateway says to each server of each client makes no two requests alike.
+    backend.tells("vary", "x-forwarded-for");
+    for client in ["192.0.2.1", "192.0.2.2", "192.0.2.1"] {
+        let asked = bridge
+            .client()
+            .get("/all/b")
+            .header("x-forwarded-for", client);
+        let seen = asked.await.expect(200);
+        assert_eq!(
+            seen["headers"]["x-forwarded-for"],
+            format!("{client}, 127.0.0.1")
+        );
+    }
 }

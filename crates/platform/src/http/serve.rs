@@ -290,11 +290,11 @@ fn connection_settings(settings: &HttpSettings) -> Settings {
 fn refuse(malformed: Malformed) -> Response<Body> {
     let (kind, code) = match malformed {
         Malformed::TooLarge => (Kind::HeadersTooLarge, codes::HEADERS_TOO_LARGE),
+        Malformed::Slow => (Kind::TimedOut, codes::TIMED_OUT),
         _ => (Kind::Malformed, codes::MALFORMED),
     };
-    let mut response = write(&Problem::new(kind, code, malformed.to_string()));
-    *response.status_mut() = wire::server::status(malformed);
-    response
+    let status = wire::server::status(malformed).as_u16();
+    write(&Problem::new(kind, code, malformed.to_string()).with_status(status))
 }
 
 /// A router of axum's as a service of the wire.

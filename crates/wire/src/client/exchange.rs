@@ -54,6 +54,10 @@ pub(super) async fn exchange(
         }
         loop {
             match ready!(ready_head(&mut held, cx, limit, &asking.parts.method)) {
+                // A server that has not everything cannot answer.
+                Err(ExchangeError::Slow) if sending.starves => {
+                    return Poll::Ready(Err(ExchangeError::Unsent));
+                }
                 Ok(head)
                     if head.status.is_informational()
                         && head.status != StatusCode::SWITCHING_PROTOCOLS =>
@@ -200,6 +204,8 @@ struct Sending {
     body_over: bool,
     /// For the server to take each part, and then to answer.
     timeout: Duration,
+    /// Whether the next part of it is not here yet.
+    starves: bool,
     done: bool,
 }
 
@@ -246,6 +252,7 @@ impl Sending {
             } else {
                 asking.limit()
             },
+            starves: false,
             done: false,
         }
     }
@@ -267,6 +274,7 @@ impl Sending {
         if posted.is_pending() {
             return Ok(Poll::Pending);
         }
+        self.starves = false;
         while !self.done {
             if self
                 .write(&mut link.lock(), cx)
@@ -280,7 +288,10 @@ impl Sending {
                 break;
             }
             match Pin::new(&mut self.body).poll_frame(cx) {
-                Poll::Pending => return Ok(Poll::Pending),
+                Poll::Pending => {
+                    self.starves = true;
+                    return Ok(Poll::Pending);
+                }
                 Poll::Ready(Some(Ok(frame))) => self.take(frame)?,
                 Poll::Ready(Some(Err(error))) => return Err(ExchangeError::Request(error)),
                 Poll::Ready(None) => self.finish(None)?,

@@ -30,7 +30,7 @@ pub struct RequestHead {
     pub keep_alive: bool,
     /// Whether the client waits for `100 Continue` before it sends the body.
     pub expects_continue: bool,
-    /// The protocol that the client would change to.
+    /// The protocol that the client would change to, if it may.
     pub upgrade: Option<HeaderValue>,
 }
 
@@ -89,11 +89,8 @@ impl First {
             Some(authority) => drop(headers.insert(HOST, authority)),
             None => one_host(noted.host, modern)?,
         }
-        let upgrade = if noted.upgrades && modern {
-            headers.get(UPGRADE).cloned()
-        } else {
-            None
-        };
+        let upgrade = headers.get(UPGRADE).filter(|_| noted.upgrades && modern);
+        let upgrade = upgrade.filter(|protocol| is_websocket(protocol)).cloned();
         let expects = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
         let expects = noted.expect && modern && headers.get(EXPECT).is_some_and(expects);
         Ok(Parsed::Head(RequestHead {
@@ -111,6 +108,12 @@ impl First {
             headers,
         }))
     }
+}
+
+/// Whether a connection may become one of this protocol: what is behind a WebSocket are its messages, where
+/// `h2c` would be requests that nobody looks at (and is obsolete: RFC 9113, section 3.1).
+fn is_websocket(protocol: &HeaderValue) -> bool {
+    protocol.as_bytes().eq_ignore_ascii_case(b"websocket")
 }
 
 /// The target in origin form, and the authority if it named one.

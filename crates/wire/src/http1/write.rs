@@ -35,8 +35,10 @@ pub(crate) fn response_head(
     out.push(b' ');
     out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
     out.extend_from_slice(b"\r\n");
-    // Without a framing of ours, the length that HEAD and 304 tell is that of another response.
-    if !fields(out, headers, framing.is_some(), |_| false) {
+    // Without a framing of ours, the length that HEAD and 304 tell is that of another response; what has no
+    // body by its status has no length (RFC 9110, section 8.6).
+    let bodiless = status.is_informational() || status == StatusCode::NO_CONTENT;
+    if !fields(out, headers, framing.is_some() || bodiless, |_| false) {
         date(out);
     }
     ends(out, headers, framing, persistence);

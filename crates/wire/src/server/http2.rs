@@ -13,8 +13,8 @@ mod websocket;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use http::header::HOST;
-use http::{Request, Response, Uri};
+use http::header::{CONTENT_LENGTH, COOKIE, HOST};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
@@ -78,6 +78,25 @@ fn unclear_host<B>(request: &Request<B>) -> Option<Malformed> {
     (!clear).then_some(Malformed::Syntax("the host is none, or there are two"))
 }
 
+/// Clients cut cookies into several fields, as HTTP/2 remembers them better (RFC 9113, section 8.2.3): for
+/// everybody else there is one.
+fn join_cookies(headers: &mut HeaderMap) {
+    let mut cookies = headers.get_all(COOKIE).iter();
+    let (Some(first), Some(_)) = (cookies.next(), cookies.next()) else {
+        return;
+    };
+    let mut all = first.as_bytes().to_vec();
+    for more in headers.get_all(COOKIE).iter().skip(1) {
+        all.extend_from_slice(b"; ");
+        all.extend_from_slice(more.as_bytes());
+    }
+    // Valid as its parts were.
+    if let Ok(mut joined) = HeaderValue::from_bytes(&all) {
+        joined.set_sensitive(first.is_sensitive());
+        headers.insert(COOKIE, joined);
+    }
+}
+
 /// Gives a target that has only a query its path. Others are left as they are.
 fn root(uri: &mut Uri) {
     let bare = uri
@@ -102,6 +121,7 @@ pub(super) async fn serve(
     let service = service_fn(move |mut request: Request<Incoming>| {
         root(request.uri_mut());
         let refused = unclear_host(&request).map(&*refuse);
+        join_cookies(request.headers_mut());
         let websocket = Asked::of(&mut request);
         let request = match &websocket {
             // What comes on the stream is not the body of the request.
@@ -120,6 +140,10 @@ pub(super) async fn serve(
             let tunnel = websocket.and_then(|asked| asked.answer(&mut response, idle));
             if let Some(tunnel) = tunnel {
                 beside.run(tunnel);
+            }
+            if response.status() == StatusCode::NO_CONTENT {
+                // There is nothing to be long (RFC 9110, section 8.6).
+                response.headers_mut().remove(CONTENT_LENGTH);
             }
             Ok(response.map(Outgoing::new))
         }
@@ -151,5 +175,23 @@ pub(super) async fn serve(
     tokio::select! {
         _ = running.as_mut() => {}
         () = left => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookies_are_one_field() {
+        let mut headers = HeaderMap::new();
+        join_cookies(&mut headers);
+        assert!(headers.is_empty());
+        for (cookies, joined) in [("a=1", "a=1"), ("b=2; c=3", "a=1; b=2; c=3")] {
+            headers.append(COOKIE, HeaderValue::from_static(cookies));
+            join_cookies(&mut headers);
+            let all: Vec<&HeaderValue> = headers.get_all(COOKIE).iter().collect();
+            assert_eq!(all, [joined]);
+        }
     }
 }

@@ -36,8 +36,9 @@ impl Asked {
             return None;
         }
         match body.length {
+            // Nobody knows how long it would be if it were asked for.
+            None | Some(0) if head => None,
             Some(length) => Some(Framing::Length(length)),
-            None if head => None,
             None if write::takes_chunks(self.version) => Some(Framing::Chunked),
             None => Some(Framing::UntilClose),
         }

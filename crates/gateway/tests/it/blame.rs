@@ -1,0 +1,88 @@
+//! What clients do wrong is no fault of the servers behind, and what these say wrong is not passed on.
+
+use testkit::Backend;
+
+use crate::bridge::Bridge;
+use crate::streams::{Line, Played};
+use crate::upstreams;
+
+#[tokio::test]
+async fn who_sends_slowly_ejects_nobody() {
+    let backend = Backend::start("one").await;
+    let table = upstreams::table(&[&backend], "") + "deadline = \"100ms\"\n";
+    let bridge = Bridge::open(&table).await;
+    let mut slow = Vec::new();
+    for _ in 0..7 {
+        let mut line = Line::to(&bridge).await;
+        line.say("POST /all/a HTTP/1.1\r\nhost: shop\r\ncontent-length: 10\r\n\r\nabc")
+            .await;
+        slow.push(line);
+    }
+    for mut line in slow {
+        let head = line.hear("\r\n\r\n").await;
+        assert!(head.starts_with("HTTP/1.1 408 "), "{head}");
+    }
+    bridge.client().get("/all/a").await.expect(200);
+    assert_eq!(upstreams::state(&bridge, &backend).await["ejected"], false);
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_read_is_the_clients() {
+    let backend = Backend::start("one").await;
+    let bridge = Bridge::open(&upstreams::table(&[&backend], "")).await;
+    for chunk in ["zz\r\nabc\r\n", "0x3\r\nabc\r\n", "3\nabc\r\n"] {
+        let mut line = Line::to(&bridge).await;
+        line.say("POST /all/a HTTP/1.1\r\nhost: shop\r\ntransfer-encoding: chunked\r\n\r\n")
+            .await;
+        line.say(chunk).await;
+        let answer = line.hear("}").await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+        assert!(answer.contains("request.malformed"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn no_connection_becomes_one_of_http2_behind_the_gateway() {
+    let played = Played::open().await;
+    let bridge = played.bridge_with("").await;
+    let mut line = Line::to(&bridge).await;
+    line.say(
+        "GET /played/a HTTP/1.1\r\nhost: shop\r\nconnection: Upgrade\r\nupgrade: h2c\r\n\
+         http2-settings: AAMAAABkAAQAAP__\r\n\r\n",
+    )
+    .await;
+    let mut server = played.connection().await;
+    let head = server.hear("\r\n\r\n").await;
+    assert!(
+        !head.contains("upgrade") && !head.contains("http2-settings"),
+        "{head}"
+    );
+    server
+        .say("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n")
+        .await;
+    let head = line.hear("\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 502 "), "{head}");
+}
+
+#[tokio::test]
+async fn no_length_is_told_of_what_nobody_has_measured() {
+    let played = Played::open().await;
+    let bridge = played.bridge_with("").await;
+    for (method, answer) in [
+        ("HEAD", "200 OK\r\ntransfer-encoding: chunked"),
+        ("GET", "204 No Content\r\ncontent-length: 2"),
+    ] {
+        let mut line = Line::to(&bridge).await;
+        line.say(&format!(
+            "{method} /played/a HTTP/1.1\r\nhost: shop\r\n\r\n"
+        ))
+        .await;
+        let mut server = played.connection().await;
+        server.hear("\r\n\r\n").await;
+        server
+            .say(&format!("HTTP/1.1 {answer}\r\nconnection: close\r\n\r\n"))
+            .await;
+        let head = line.hear("\r\n\r\n").await;
+        assert!(!head.contains("content-length"), "{head}");
+    }
+}
