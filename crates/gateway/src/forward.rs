@@ -22,7 +22,7 @@ use crate::rewrite::Rewrite;
 use crate::shop::Shop;
 use crate::snapshot::Surroundings;
 use crate::upstream::{Sending, Upstream};
-use crate::{hop, table};
+use crate::{hop, table, trailers};
 
 /// Leads the requests of one route to its upstreams, or to the shop.
 #[derive(Debug)]
@@ -118,6 +118,7 @@ impl Forward {
         request: Request<Body>,
     ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send {
         let (mut parts, body) = request.into_parts();
+        let body = trailers::clear(body);
         let told = Told {
             context: RequestContext::current(),
             forwarding: self.forwarding,

@@ -47,6 +47,7 @@ mod swapped;
 mod table;
 mod template;
 mod to_https;
+mod trailers;
 mod transform;
 mod upstream;
 mod validate;

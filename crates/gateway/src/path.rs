@@ -21,26 +21,27 @@ pub(crate) enum BadPath {
 }
 
 /// The normal form of `path`: escapes of unreserved characters are taken out, others have capital
-/// digits, and there are no dot segments. An escaped slash stays escaped: it separates nothing.
+/// digits, what is no ASCII is escaped, and there are no dot segments. An escaped slash stays escaped: it separates nothing.
 /// Empty segments stay: they may mean something to a backend.
 pub(crate) fn normalise(path: &str) -> Result<Cow<'_, str>, BadPath> {
     if !path.starts_with('/') {
         return Err(BadPath::Relative);
     }
     // Every request has a path: it is looked at once, and mostly there is nothing to do.
-    let (mut strange, mut escaped, mut dotted) = (false, false, false);
+    let (mut strange, mut escaped, mut dotted, mut foreign) = (false, false, false, false);
     for byte in path.bytes() {
         strange |= byte < 0x20 || byte == 0x7f || byte == b'\\';
         escaped |= byte == b'%';
         dotted |= byte == b'.';
+        foreign |= byte >= 0x80;
     }
     if strange {
         return Err(BadPath::Character);
     }
-    if !escaped && !dotted {
+    if !escaped && !dotted && !foreign {
         return Ok(Cow::Borrowed(path));
     }
-    let plain = if escaped {
+    let plain = if escaped || foreign {
         Cow::Owned(unescape(path)?)
     } else {
         Cow::Borrowed(path)
@@ -56,7 +57,7 @@ fn unescape(path: &str) -> Result<String, BadPath> {
     let mut out = String::with_capacity(path.len());
     let mut rest = path;
     while let Some(at) = rest.find('%') {
-        out.push_str(&rest[..at]);
+        push_escaped(&mut out, &rest[..at]);
         let digits = rest.get(at + 1..at + 3).ok_or(BadPath::Escape)?;
         if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return Err(BadPath::Escape);
@@ -74,8 +75,21 @@ fn unescape(path: &str) -> Result<String, BadPath> {
         }
         rest = &rest[at + 3..];
     }
-    out.push_str(rest);
+    push_escaped(&mut out, rest);
     Ok(out)
+}
+
+/// What is no ASCII, and should have been escaped, is.
+fn push_escaped(out: &mut String, part: &str) {
+    for letter in part.chars() {
+        if letter.is_ascii() {
+            out.push(letter);
+        } else {
+            for byte in letter.encode_utf8(&mut [0; 4]).bytes() {
+                out.push_str(&format!("%{byte:02X}"));
+            }
+        }
+    }
 }
 
 /// Takes out `.` and `..` (RFC 3986, section 5.2.4), but refuses what leads above the root.
@@ -125,7 +139,8 @@ mod tests {
             ("/a//b", "/a//b"),
             ("/.well-known/jwks.json", "/.well-known/jwks.json"),
             ("/a/...", "/a/..."),
-            ("/caf\u{e9}", "/caf\u{e9}"),
+            ("/caf\u{e9}", "/caf%C3%A9"),
+            ("/caf%c3%a9", "/caf%C3%A9"),
         ];
         for (path, normal) in cases {
             assert_eq!(normalise(path).as_deref(), Ok(normal), "{path}");

@@ -14,6 +14,8 @@ use crate::table;
 #[derive(Debug)]
 pub(crate) struct Redirect {
     to: Rewrite,
+    /// Whether it is on the same host.
+    local: bool,
     status: StatusCode,
 }
 
@@ -23,6 +25,7 @@ impl Redirect {
         let redirect = route.redirect.as_ref()?;
         Some(Self {
             to: Rewrite::new(&route.path, &redirect.to)?,
+            local: redirect.to.starts_with('/'),
             status: StatusCode::from_u16(redirect.status).ok()?,
         })
     }
@@ -32,9 +35,18 @@ impl Redirect {
         self.status.as_u16()
     }
 
-    /// Where a target is now.
+    /// Where a target is now: what leads to a path leads to this host, whatever the target had (two slashes
+    /// would be followed by another one: RFC 3986, section 4.2), and a query that there is not leaves no mark.
     pub(crate) fn location(&self, path: &str, query: Option<&str>) -> String {
-        self.to.of(path, query)
+        let mut location = self.to.of(path, query);
+        if self.local {
+            let doubled = location.bytes().take_while(|byte| *byte == b'/').count();
+            location.replace_range(..doubled.saturating_sub(1), "");
+        }
+        if query.is_none() && location.ends_with('?') {
+            location.pop();
+        }
+        location
     }
 
     /// Answers.

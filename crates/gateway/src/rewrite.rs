@@ -22,7 +22,7 @@ impl Rewrite {
     /// What stands in place of a path that the template matches; `{query}` is the query.
     pub(crate) fn of(&self, path: &str, query: Option<&str>) -> String {
         let values = self.from.captures(path);
-        self.to.fill(|name| {
+        self.to.target(|name| {
             if name == "query" {
                 return query;
             }

@@ -20,7 +20,15 @@ pub(crate) struct Conditions {
 
 impl Conditions {
     fn hold(&self, method: &Method, headers: &HeaderMap) -> bool {
-        let of_method = self.methods.is_empty() || self.methods.contains(method);
+        // Who answers GET answers HEAD (RFC 9110, section 9.3.2).
+        let answered = if *method == Method::HEAD {
+            &Method::GET
+        } else {
+            method
+        };
+        let of_method = self.methods.is_empty()
+            || self.methods.contains(method)
+            || self.methods.contains(answered);
         of_method
             && self.headers.iter().all(|(name, wanted)| {
                 let mut values = headers.get_all(name).iter();
@@ -106,6 +114,7 @@ impl Router {
             .chain(wildcards)
             .chain([&mut router.any])
         {
+            paths.reach_ends();
             // Stable: the order of the file decides among equals.
             paths
                 .candidates
@@ -193,6 +202,18 @@ impl Router {
 }
 
 impl Paths {
+    /// What takes all that follows takes nothing as well, unless another path is that.
+    fn reach_ends(&mut self) {
+        let known = self.known.iter();
+        let ends = known.filter_map(|(shape, place)| Some((end_of(shape)?.to_owned(), *place)));
+        let ends: Vec<(String, usize)> = ends.collect();
+        for (end, place) in ends {
+            if !self.known.contains_key(&end) && self.tree.insert(end.as_str(), place).is_ok() {
+                self.known.insert(end, place);
+            }
+        }
+    }
+
     fn add(&mut self, template: &str, index: usize) -> Result<(), BadTemplate> {
         // What the captures are called makes no difference to where they are.
         let (shape, _) = unnamed(template);
@@ -213,6 +234,12 @@ impl Paths {
         self.candidates.push(vec![index]);
         Ok(())
     }
+}
+
+/// The path that is left of a shape if nothing takes the place of its `{*rest}`.
+fn end_of(shape: &str) -> Option<&str> {
+    let (end, _) = shape.rsplit_once("{*")?;
+    end.ends_with('/').then_some(end)
 }
 
 /// A template with its captures numbered, and their names in order.
@@ -245,8 +272,14 @@ impl Template {
     pub(crate) fn new(template: &str) -> Result<Self, BadTemplate> {
         let (shape, names) = unnamed(template);
         let mut tree = matchit::Router::new();
-        match tree.insert(shape, ()) {
-            Ok(()) => Ok(Self { tree, names }),
+        match tree.insert(shape.as_str(), ()) {
+            Ok(()) => {
+                if let Some(end) = end_of(&shape) {
+                    // Nothing else is in the tree that it could be in conflict with.
+                    let _ = tree.insert(end, ());
+                }
+                Ok(Self { tree, names })
+            }
             Err(error) => Err(BadTemplate::Malformed(
                 template.to_owned(),
                 error.to_string(),
@@ -262,10 +295,13 @@ impl Template {
     /// What its captures hold in a path that it matches, in their order.
     pub(crate) fn captures<'a>(&self, path: &'a str) -> Vec<&'a str> {
         let found = self.tree.at(path);
-        found.map_or_else(
-            |_| Vec::new(),
-            |found| found.params.iter().map(|(_, value)| value).collect(),
-        )
+        let Ok(found) = found else {
+            return Vec::new();
+        };
+        let mut values: Vec<&str> = found.params.iter().map(|(_, value)| value).collect();
+        // What takes all that follows has taken nothing.
+        values.resize(self.names.len(), "");
+        values
     }
 }
 

@@ -272,10 +272,12 @@ impl<'a> Asked<'a> {
             .get(HOST)
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default();
-        match named.rsplit_once(':') {
+        let host = match named.rsplit_once(':') {
             Some((host, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => host,
             _ => named,
-        }
+        };
+        // The root of all names may be named.
+        host.strip_suffix('.').unwrap_or(host)
     }
 }
 

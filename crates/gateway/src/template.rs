@@ -37,6 +37,33 @@ impl Text {
         })
     }
 
+    /// The same as [`fill`](Self::fill) for a target: what is put into its query, but for `{query}` itself,
+    /// begins no other member of that.
+    pub(crate) fn target<'a>(&self, mut value: impl FnMut(&str) -> Option<&'a str>) -> String {
+        let mut out = String::new();
+        let mut in_query = false;
+        for piece in &self.0 {
+            match piece {
+                Piece::Plain(plain) => {
+                    in_query |= plain.contains('?');
+                    out.push_str(plain);
+                }
+                Piece::Name(name) => {
+                    let value = value(name).unwrap_or_default();
+                    for letter in value.chars() {
+                        match letter {
+                            '&' | ';' | '=' | '+' if in_query && name != "query" => {
+                                out.push_str(&format!("%{:02X}", u32::from(letter)));
+                            }
+                            letter => out.push(letter),
+                        }
+                    }
+                }
+            }
+        }
+        out
+    }
+
     /// The text with what the names stand for.
     pub(crate) fn fill<'a>(&self, mut value: impl FnMut(&str) -> Option<&'a str>) -> String {
         let pieces = self.0.iter().map(|piece| match piece {
@@ -56,6 +83,9 @@ mod tests {
         let text = Text::new("/v2/{id}/{rest}").expect("closed braces");
         assert_eq!(text.names().collect::<Vec<_>>(), ["id", "rest"]);
         assert_eq!(text.fill(|name| (name == "id").then_some("7")), "/v2/7/");
+        let target = Text::new("/a&b/{id}?x={id}&y=1&{query}").expect("closed braces");
+        let filled = target.target(|name| Some(if name == "id" { "7&8=+;" } else { "z=1&w=2" }));
+        assert_eq!(filled, "/a&b/7&8=+;?x=7%268%3D%2B%3B&y=1&z=1&w=2");
         assert!(Text::new("/{id").is_err() && Text::new("/id}").is_err());
     }
 }

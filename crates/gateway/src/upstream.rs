@@ -101,6 +101,10 @@ impl Upstream {
                 },
             }
         }
+        if members.is_empty() && !urls.is_empty() && !present.is_empty() {
+            tracing::warn!(upstream = %self.name, "none of the servers is one; those known stay");
+            return;
+        }
         for member in present.iter() {
             if !members.iter().any(|stays| Arc::ptr_eq(stays, member)) {
                 member.leave();

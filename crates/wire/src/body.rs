@@ -4,10 +4,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use http::{HeaderName, header};
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 
+use crate::fields::remove_if;
 use crate::http1::Decoded;
 use crate::link::{BodyError, SharedLink};
 
@@ -154,7 +156,7 @@ impl http_body::Body for Body {
             Kind::Http1(incoming) => incoming.poll_frame(cx),
             Kind::Http2(incoming) => {
                 let frame = ready!(Pin::new(incoming).poll_frame(cx));
-                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+                Poll::Ready(frame.map(|frame| frame.map(trailing).map_err(Into::into)))
             }
             Kind::Other(body) => Pin::new(body).poll_frame(cx),
         }
@@ -183,6 +185,38 @@ impl http_body::Body for Body {
         }
     }
 }
+
+/// Without what no trailers may say (RFC 9110, section 6.5.1): how a message is framed, routed, authenticated
+/// and read is known before its body.
+fn trailing(mut frame: Frame<Bytes>) -> Frame<Bytes> {
+    if let Some(trailers) = frame.trailers_mut() {
+        remove_if(trailers, |name| LEADING.contains(name));
+    }
+    frame
+}
+
+const LEADING: [HeaderName; 20] = [
+    header::AUTHORIZATION,
+    header::CACHE_CONTROL,
+    header::CONNECTION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::CONTENT_RANGE,
+    header::CONTENT_TYPE,
+    header::COOKIE,
+    header::EXPECT,
+    header::HOST,
+    header::LOCATION,
+    header::PROXY_AUTHORIZATION,
+    header::RANGE,
+    header::SET_COOKIE,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::VARY,
+    header::WWW_AUTHENTICATE,
+];
 
 impl Incoming {
     /// The body that `link` decodes in this generation.
@@ -219,7 +253,7 @@ impl Incoming {
         }
         Poll::Ready(match decoded {
             Ok(Decoded::Data(data)) => Some(Ok(Frame::data(data))),
-            Ok(Decoded::Trailers(trailers)) => Some(Ok(Frame::trailers(trailers))),
+            Ok(Decoded::Trailers(trailers)) => Some(Ok(trailing(Frame::trailers(trailers)))),
             Ok(Decoded::End | Decoded::NeedsMore) => None,
             Err(error) => Some(Err(error.into())),
         })

@@ -161,7 +161,7 @@ impl Part {
             found.push(value);
         }
         let mut values = found.iter();
-        Some(self.target.fill(|_| values.next().map(String::as_str)))
+        Some(self.target.target(|_| values.next().map(String::as_str)))
     }
 
     async fn ask(&self, sheet: &Sheet<'_, '_>, uri: Uri) -> Got {

@@ -25,7 +25,42 @@ fn the_most_specific_path_wins_in_any_order() {
     assert_eq!(get(&router, "", "/v1/products/featured"), Found::Route(2));
     assert_eq!(get(&router, "", "/v1/products/17"), Found::Route(1));
     assert_eq!(get(&router, "", "/v1/products/17/images"), Found::Route(0));
-    assert_eq!(get(&router, "", "/"), Found::Nothing);
+    // What takes all that follows takes nothing, too, where nothing else is that.
+    assert_eq!(get(&router, "", "/"), Found::Route(0));
+    let nested = super::Router::new(vec![
+        route("/a/{*rest}"),
+        route("/b/{*rest}"),
+        route("/b/"),
+        route("/c/{id}/{*rest}"),
+    ]);
+    let nested = nested.expect("templates that get on with each other");
+    for (path, found) in [
+        ("/a/", Found::Route(0)),
+        ("/a", Found::Nothing),
+        ("/b/", Found::Route(2)),
+        ("/c/1/", Found::Route(3)),
+        ("/c/1", Found::Nothing),
+    ] {
+        assert_eq!(get(&nested, "", path), found, "{path}");
+    }
+    let template = Template::new("/c/{id}/{*rest}").expect("a template");
+    assert_eq!(template.captures("/c/1/"), ["1", ""]);
+    assert_eq!(template.captures("/c/1/2/3"), ["1", "2/3"]);
+}
+
+#[test]
+fn who_answers_get_answers_head() {
+    let only = |method: Method| Conditions {
+        methods: vec![method],
+        ..route("/a")
+    };
+    let router = router(&[only(Method::GET), only(Method::PUT)]);
+    let find = |method| router.find(&method, "", "/a", &HeaderMap::new());
+    assert_eq!(find(Method::HEAD), Found::Route(0));
+    assert_eq!(
+        find(Method::POST),
+        Found::OtherMethods(vec![Method::GET, Method::PUT])
+    );
 }
 
 #[test]

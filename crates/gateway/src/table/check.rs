@@ -16,7 +16,7 @@ use platform::metrics::Metrics;
 pub(crate) use self::conditions::all_conditions;
 use super::{Finding, Route, Table, Upstream};
 use crate::cache::StoreSettings;
-use crate::limit::Rules;
+use crate::limit::{LimitSettings, Rules};
 use crate::router::Template;
 use crate::template::Text;
 use crate::transform::TransformFilter;
@@ -62,8 +62,29 @@ pub(super) fn findings(table: &Table) -> Vec<Finding> {
         let mut wrong = |problem: String| findings.push((Some(purge.span()), problem));
         purge.get_ref().problems(&mut wrong);
     }
+    findings.extend(limits(table));
     findings.extend(identity::findings(table));
     findings.extend(conditions::paths(table));
+    findings
+}
+
+/// Limits of one name count together, and so must say the same.
+fn limits(table: &Table) -> Vec<Finding> {
+    let mut known: BTreeMap<&str, &LimitSettings> = BTreeMap::new();
+    let mut findings = Vec::new();
+    for route in &table.routes {
+        for limit in &route.get_ref().limits {
+            let first = *known.entry(&limit.name).or_insert(limit);
+            if (&first.per, first.rate, first.burst) != (&limit.per, limit.rate, limit.burst) {
+                let problem = format!(
+                    "limit `{}`: another route has one of this name, with another `per`, `rate` or \
+                     `burst`: they would count together",
+                    limit.name
+                );
+                findings.push((Some(route.span()), problem));
+            }
+        }
+    }
     findings
 }
 
@@ -182,8 +203,11 @@ fn texts(route: &Route, wrong: &mut impl FnMut(String)) {
         }
     };
     if let Some(rewrite) = &route.rewrite {
-        if !rewrite.starts_with('/') {
-            wrong(String::from("`rewrite` begins with `/`"));
+        if !rewrite.starts_with('/') || rewrite.contains(['?', '#']) {
+            wrong(String::from(
+                "`rewrite` is a path, which begins with `/`: the query stays as it is, but for what \
+                 `request.query` says",
+            ));
         }
         if let Err(problem) = check(rewrite, &[]) {
             wrong(format!("rewrite: {problem}"));
@@ -194,6 +218,13 @@ fn texts(route: &Route, wrong: &mut impl FnMut(String)) {
             wrong(format!(
                 "{} is no status of a redirect: 301, 302, 303, 307, 308",
                 redirect.status
+            ));
+        }
+        let begins = |with: &&str| redirect.to.starts_with(*with) && !redirect.to.starts_with("//");
+        if !["/", "https://", "http://"].iter().any(begins) {
+            let to = &redirect.to;
+            wrong(format!(
+                "redirect: `{to}` is no place: write \"/PATH\" or \"https://HOST/PATH\""
             ));
         }
         if let Err(problem) = check(&redirect.to, &["query"]) {

@@ -7,15 +7,22 @@ use std::time::SystemTime;
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 16 << 20;
 
-/// Files that were read, with when they had been written.
+/// Files that were read, with how they were.
 #[derive(Debug, Default)]
-pub(crate) struct Files(Vec<(PathBuf, Option<SystemTime>)>);
+pub(crate) struct Files {
+    read: Vec<(PathBuf, Option<State>)>,
+    /// How they were when they were looked at last, if that was another way.
+    seen: Option<Vec<Option<State>>>,
+}
+
+/// When a file was written, and how long it is.
+type State = (SystemTime, u64);
 
 impl Files {
     /// Reads a file.
     pub(crate) fn read(&mut self, file: &Path) -> io::Result<String> {
         // Before it is read: what is written meanwhile is read again.
-        self.0.push((file.to_owned(), modified(file)));
+        self.read.push((file.to_owned(), state(file)));
         if std::fs::metadata(file)?.len() > LARGEST {
             let problem = format!("it has more than {LARGEST} bytes");
             return Err(io::Error::new(ErrorKind::FileTooLarge, problem));
@@ -23,16 +30,53 @@ impl Files {
         std::fs::read_to_string(file)
     }
 
-    /// Whether one of them was written again. One that is away is about to be replaced.
-    pub(crate) fn changed(&self) -> bool {
-        let written_again = |(file, written): &(PathBuf, Option<SystemTime>)| {
-            let now = modified(file);
-            now.is_some() && now != *written
-        };
-        self.0.iter().any(written_again)
+    /// Whether one of them was written again, and whoever did so is done: all are as they were when this
+    /// was asked before, and none is empty. One that is away is about to be replaced.
+    pub(crate) fn changed(&mut self) -> bool {
+        let now: Vec<Option<State>> = self.read.iter().map(|(file, _)| state(file)).collect();
+        let pairs = || now.iter().zip(&self.read);
+        let mut written_again = pairs().filter(|(now, (_, then))| now.is_some() && *now != then);
+        if written_again.next().is_none() {
+            self.seen = None;
+            return false;
+        }
+        let begun = pairs()
+            .any(|(now, (_, then))| now.is_some_and(|(_, length)| length == 0) && *now != *then);
+        let settled = self.seen.as_ref() == Some(&now) && !begun;
+        self.seen = Some(now);
+        settled
     }
 }
 
-fn modified(file: &Path) -> Option<SystemTime> {
-    std::fs::metadata(file).and_then(|of| of.modified()).ok()
+fn state(file: &Path) -> Option<State> {
+    let of = std::fs::metadata(file).ok()?;
+    Some((of.modified().ok()?, of.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_again_when_it_was_written_to_its_end() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let file = folder.path().join("routes.toml");
+        let write = |text: &str| std::fs::write(&file, text).expect("written");
+        write("a");
+        let mut files = Files::default();
+        files.read(&file).expect("there");
+        assert!(!files.changed() && !files.changed());
+        write("");
+        assert!(
+            !files.changed() && !files.changed(),
+            "somebody begins to write"
+        );
+        write("ab");
+        assert!(!files.changed(), "he may go on");
+        write("abc");
+        assert!(!files.changed(), "he did");
+        assert!(files.changed());
+        std::fs::remove_file(&file).expect("there");
+        assert!(!files.changed() && !files.changed());
+    }
 }

@@ -72,11 +72,15 @@ impl Upstream {
         let mut body = Some(body);
         let mut tried: Vec<usize> = Vec::new();
         let mut failure = None;
+        let mut silent = false;
         loop {
             if !tried.is_empty() {
                 sending.begun = turn::now();
             }
-            let Some(server) = self.choose(&members, &tried, sending.begun) else {
+            let chosen = self.choose(&members, &tried, sending.begun);
+            // Where all were tried, one that has said nothing may be asked once more.
+            let again = || self.choose(&members, &[], sending.begun).filter(|_| silent);
+            let Some(server) = chosen.or_else(again) else {
                 return failure.unwrap_or_else(|| Err(self.refusal(&members, &tried)));
             };
             if failure.is_some() {
@@ -101,6 +105,7 @@ impl Upstream {
             let Some(copy) = copy.filter(|_| may_help(&result, harmless)) else {
                 return result.map_err(|error| self.problem(error));
             };
+            silent = result.is_err();
             let answer = result.map_err(|error| self.problem(error));
             tried.extend([server.index].into_iter().chain(second));
             if tried.len() > usize::from(sending.retries) || !self.budget.spend() {

@@ -86,3 +86,36 @@ async fn no_length_is_told_of_what_nobody_has_measured() {
         assert!(!head.contains("content-length"), "{head}");
     }
 }
+
+#[tokio::test]
+async fn nobody_says_behind_a_body_who_he_is() {
+    let played = Played::open().await;
+    let bridge = played.bridge_with("").await;
+    let mut line = Line::to(&bridge).await;
+    line.say(
+        "POST /played/a HTTP/1.1\r\nhost: shop\r\ntransfer-encoding: chunked\r\n\r\n\
+         0\r\nx-user-id: root\r\nrialto-client: x\r\nx-forwarded-for: 10.0.0.1\r\n\
+         content-length: 5\r\nsum: 1\r\n\r\n",
+    )
+    .await;
+    let mut server = played.connection().await;
+    server.hear("\r\n\r\n").await;
+    assert_eq!(server.hear("\r\n\r\n").await, "0\r\nsum: 1\r\n\r\n");
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_asked_once_more_though_it_is_the_only_one() {
+    let played = Played::open().await;
+    let bridge = played.bridge_with("").await;
+    let mut line = Line::to(&bridge).await;
+    line.say("GET /played/a HTTP/1.1\r\nhost: shop\r\n\r\n")
+        .await;
+    played.connection().await.hear("\r\n\r\n").await;
+    let mut server = played.connection().await;
+    server.hear("\r\n\r\n").await;
+    server
+        .say("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        .await;
+    let answer = line.hear("ok").await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}

@@ -77,6 +77,29 @@ name = "a"
 path = "/b/{id}"
 upstream = "two"
 rewrite = "/{other}"
+
+[[gateway.route]]
+name = "c"
+path = "/caf%c3%a9"
+redirect = { to = "elsewhere" }
+
+[[gateway.route]]
+name = "d"
+path = "/d?x=1"
+upstream = "one"
+rewrite = "/d?y=2"
+limit = [{ name = "l", per = "address", rate = "1/s" }]
+
+[[gateway.route]]
+name = "e"
+path = "/e"
+upstream = "one"
+limit = [{ name = "l", per = "address", rate = "2/s" }]
+
+[[gateway.route]]
+name = "f"
+path = "/e"
+upstream = "one"
 "#,
     );
     let refused = bridge.admin().post("/gateway/reload", ()).await;
@@ -90,6 +113,12 @@ rewrite = "/{other}"
     assert!(found("9", "two routes called `a`"), "{text}");
     assert!(found("9", "no upstream `two`"), "{text}");
     assert!(found("9", "`{other}` is no capture"), "{text}");
+    assert!(found("15", "come as `/caf%C3%A9`"), "{text}");
+    assert!(found("15", "`elsewhere` is no place"), "{text}");
+    assert!(found("20", "`/d?x=1` is no path"), "{text}");
+    assert!(found("20", "`rewrite` is a path"), "{text}");
+    assert!(found("27", "limit `l`: another route"), "{text}");
+    assert!(found("33", "no request gets here"), "{text}");
 }
 
 #[tokio::test]

@@ -168,3 +168,70 @@ async fn a_canary_gets_its_share() {
     assert!((20..=90).contains(&share), "{share} of 500");
     assert_eq!(stable.requests() + share, 500);
 }
+
+#[tokio::test]
+async fn a_whole_site_has_its_home() {
+    let backend = Backend::start("site").await;
+    let url = backend.url();
+    let bridge = Bridge::open(&format!(
+        r#"
+        [gateway.upstream.site]
+        servers = ["{url}"]
+        [[gateway.route]]
+        name = "site"
+        hosts = ["site.example"]
+        path = "/{{*rest}}"
+        upstream = "site"
+        rewrite = "/of/{{rest}}"
+        "#
+    ))
+    .await;
+    // The root of all names may be named.
+    for (host, path, target) in [
+        ("site.example", "/", "/of/"),
+        ("site.example.", "/a", "/of/a"),
+        ("site.example", "/caf\u{e9}", "/of/caf%C3%A9"),
+    ] {
+        let client = bridge.client();
+        let asked = client
+            .get(path.replace('\u{e9}', "%c3%a9"))
+            .header("host", host);
+        assert_eq!(asked.await.expect(200)["target"], target);
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_leads_where_the_table_says_and_nowhere_else() {
+    let bridge = Bridge::open(
+        r#"
+        [[gateway.route]]
+        name = "go"
+        path = "/go/{*rest}"
+        redirect = { to = "/{rest}" }
+        [[gateway.route]]
+        name = "old"
+        path = "/old/{id}"
+        redirect = { to = "/new/{id}?{query}" }
+        [[gateway.route]]
+        name = "find"
+        path = "/find/{id}"
+        redirect = { to = "https://find.example/?id={id}&as=guest" }
+        "#,
+    )
+    .await;
+    for (path, location) in [
+        ("/go/a/b", "/a/b"),
+        ("/go//evil.example", "/evil.example"),
+        ("/go///evil.example", "/evil.example"),
+        ("/go/", "/"),
+        ("/old/5", "/new/5"),
+        ("/old/5?a=1&b=2", "/new/5?a=1&b=2"),
+        (
+            "/find/a&as=admin",
+            "https://find.example/?id=a%26as%3Dadmin&as=guest",
+        ),
+    ] {
+        let answer = bridge.client().get(path).await;
+        assert_eq!(answer.header("location"), Some(location), "{path}");
+    }
+}

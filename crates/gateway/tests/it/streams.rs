@@ -75,7 +75,7 @@ impl Line {
 #[tokio::test]
 async fn a_server_hears_a_host_though_the_client_names_none() {
     let played = Played::open().await;
-    let bridge = played.bridge_with("keep_host = true").await;
+    let bridge = played.bridge_with("keep_host = true\nretries = 0").await;
     for (client, heard) in [
         ("HTTP/1.0\r\n\r\n", played.address().to_string()),
         ("HTTP/1.1\r\nhost: shop\r\n\r\n", String::from("shop")),

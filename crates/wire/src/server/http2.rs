@@ -74,7 +74,15 @@ fn unclear_host<B>(request: &Request<B>) -> Option<Malformed> {
     let named = authority.is_none_or(|authority| !authority.as_str().contains('@'));
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = hosts.next().is_none_or(|host| is_host(host.as_bytes()));
-    let clear = named && host && hosts.next().is_none();
+    // RFC 9113, section 8.3.1.
+    let same = match (authority, request.headers().get(HOST)) {
+        (Some(authority), Some(host)) => authority
+            .as_str()
+            .as_bytes()
+            .eq_ignore_ascii_case(host.as_bytes()),
+        _ => true,
+    };
+    let clear = named && host && same && hosts.next().is_none();
     (!clear).then_some(Malformed::Syntax("the host is none, or there are two"))
 }
 

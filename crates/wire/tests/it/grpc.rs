@@ -171,13 +171,17 @@ async fn trailers_of_a_request_are_passed_on() {
     let (feed, request) = request("Echo");
     feed.send(Frame::data(Bytes::from_static(b"hi")))
         .expect("is read");
-    feed.send(Frame::trailers(HeaderMap::from_iter([(
-        "checksum".parse().expect("a name"),
-        HeaderValue::from_static("1"),
-    )])))
-    .expect("is read");
+    let said = ["checksum", "authorization", "set-cookie"].map(|name| {
+        let name = name.parse().expect("a name");
+        (name, HeaderValue::from_static("1"))
+    });
+    feed.send(Frame::trailers(HeaderMap::from_iter(said)))
+        .expect("is read");
     drop(feed);
     let response = sender.send_request(request).await.expect("answers");
     let body = response.into_body().collect().await.expect("whole");
-    assert_eq!(body.trailers().expect("trailers")["checksum"], "1");
+    let trailers = body.trailers().expect("trailers");
+    assert_eq!(trailers["checksum"], "1");
+    // What has to be known before a body is not said behind it.
+    assert_eq!(trailers.len(), 1, "{trailers:?}");
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use http::Method;
 
 use super::super::{Finding, Route, Table};
+use crate::path::normalise;
 use crate::router::{Conditions, Router};
 
 /// Whether all paths can stand beside each other.
@@ -15,14 +16,36 @@ pub(super) fn paths(table: &Table) -> Vec<Finding> {
         .chain(table.composes.iter().map(toml::Spanned::span))
         .collect();
     let span = |at: usize| spans.get(at).cloned();
-    match Router::new(conditions) {
-        Ok(_) => Vec::new(),
-        Err(wrong) => {
-            let findings = wrong
-                .into_iter()
-                .map(|(at, bad)| (span(at), bad.to_string()));
-            findings.collect()
+    let mut findings = Vec::new();
+    for (at, of_route) in conditions.iter().enumerate() {
+        if let Some(problem) = unreachable(&of_route.path) {
+            findings.push((span(at), problem));
         }
+        if conditions[..at].contains(of_route) {
+            let problem = "no request gets here: a route before it is for the same";
+            findings.push((span(at), String::from(problem)));
+        }
+    }
+    if let Err(wrong) = Router::new(conditions) {
+        let wrong = wrong.into_iter();
+        findings.extend(wrong.map(|(at, bad)| (span(at), bad.to_string())));
+    }
+    findings
+}
+
+/// Why no request has such a path, if none has.
+fn unreachable(path: &str) -> Option<String> {
+    if path.contains(['?', '#']) {
+        return Some(format!(
+            "`{path}` is no path: a query is none of its conditions"
+        ));
+    }
+    match normalise(path) {
+        Ok(normal) if normal == path => None,
+        Ok(normal) => Some(format!(
+            "requests for `{path}` come as `{normal}`: write that"
+        )),
+        Err(bad) => Some(format!("`{path}`: {bad}")),
     }
 }
 
