@@ -244,6 +244,12 @@ impl Gateway {
         what: Revocation<'_>,
         until: Timestamp,
     ) -> Result<(), RevokeError> {
+        if !self.0.live.present().identities().vouch(source) {
+            return Err(RevokeError::Stranger(source.to_owned()));
+        }
+        if until <= self.0.callers.sources.now() {
+            return Err(RevokeError::Over);
+        }
         match &self.0.revoked {
             Some(shared) => shared.revoke(source, what, until).await,
             None => {

@@ -15,7 +15,7 @@ use gateway::identity::{Revocation, RevokeError};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use kernel::problem::codes;
-use kernel::{Problem, Timestamp};
+use kernel::{Kind, Problem, Timestamp};
 use platform::db::Db;
 use platform::metrics::Metrics;
 use product::ProductService;
@@ -172,11 +172,11 @@ async fn purge(State(gateway): State<Gateway>, Json(purge): Json<Purge>) -> Resp
     if let Some(url) = &purge.url {
         match url.parse() {
             Ok(url) => purges.url(&url, mode),
-            Err(error) => {
-                let told = format!("url: {error}\n");
-                return (StatusCode::UNPROCESSABLE_ENTITY, told).into_response();
-            }
+            Err(error) => return invalid(&format!("url: {error}")),
         }
+    }
+    if purge.url.is_none() && purge.tags.is_empty() && !purge.all {
+        return invalid("name `tags` or a `url`, or say `all = true`: nothing would be purged");
     }
     if !purge.tags.is_empty() {
         purges.tags(&purge.tags, mode);
@@ -211,16 +211,21 @@ async fn revoke(State(gateway): State<Gateway>, Json(revoke): Json<Revoke>) -> R
     let what = match (&revoke.token, &revoke.subject) {
         (Some(token), None) => Revocation::Token(token),
         (None, Some(subject)) => Revocation::Subject(subject),
-        _ => {
-            let told = "name one of `token` (its jti) and `subject`\n";
-            return (StatusCode::UNPROCESSABLE_ENTITY, told).into_response();
-        }
+        _ => return invalid("name one of `token` (its jti) and `subject`"),
     };
     match gateway.revoke(&revoke.source, what, revoke.until).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(error @ RevokeError::Unshared(_)) => unavailable(&error.to_string()),
+        Err(error @ (RevokeError::Stranger(_) | RevokeError::Over)) => invalid(&error.to_string()),
         Err(full) => (StatusCode::INSUFFICIENT_STORAGE, format!("{full}\n")).into_response(),
     }
+}
+
+/// What asks for nothing that could be done.
+fn invalid(why: &str) -> Response {
+    let problem = Problem::new(Kind::Invalid, codes::INVALID, why);
+    let headers = [(CONTENT_TYPE, "application/problem+json")];
+    (StatusCode::UNPROCESSABLE_ENTITY, headers, Json(problem)).into_response()
 }
 
 /// A 503 that can be repeated.

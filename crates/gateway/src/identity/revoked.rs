@@ -41,6 +41,12 @@ pub enum RevokeError {
     /// It is not revoked.
     #[error(transparent)]
     Full(#[from] Full),
+    /// Nothing would be revoked by it.
+    #[error("no issuer and no introspection of the table is called `{0}`")]
+    Stranger(String),
+    /// Nothing would be left of it.
+    #[error("`until` is over: what was to be revoked has expired")]
+    Over,
     /// Redis has not taken it.
     #[error(
         "it is revoked in this instance; whether the others hear of it is not known, so repeat the \

@@ -72,6 +72,11 @@ impl Identities {
         }
     }
 
+    /// Whether one of them that vouches for tokens is called `name`.
+    pub(crate) fn vouch(&self, name: &str) -> bool {
+        self.issuers.contains_key(name) || self.introspections.contains_key(name)
+    }
+
     /// Reads the files of keys that have changed.
     pub(crate) fn refresh(&self) {
         self.keys.values().for_each(|file| file.refresh());

@@ -54,6 +54,9 @@ async fn a_kept_answer_is_not_asked_for_again_until_it_is_purged() {
     assert!(!status("/one/a").await.contains("hit"));
     assert_eq!(backend.requests(), 3);
 
+    let nothing = bridge.admin().post("/gateway/purge", json!({})).await;
+    nothing.problem(422, "request.invalid");
+
     // What is kept outlives the table.
     assert_eq!(bridge.admin().post("/gateway/reload", ()).await.status, 204);
     assert!(status("/one/a").await.contains("hit"));

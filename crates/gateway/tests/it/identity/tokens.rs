@@ -344,6 +344,12 @@ async fn who_is_revoked_does_not_get_in_any_more_although_the_token_would_last()
     desk.pass(1);
     desk.call(&token("u1", "t4")).await.expect(200);
 
-    let told = revoke(json!({"source": "acme", "until": until})).await;
-    assert_eq!(told.status, 422);
+    // What would revoke nothing is told.
+    for nothing in [
+        json!({"source": "acme", "until": until}),
+        json!({"source": "acmee", "token": "t4", "until": until}),
+        json!({"source": "acme", "token": "t4", "until": desk.now()}),
+    ] {
+        revoke(nothing).await.problem(422, "request.invalid");
+    }
 }
