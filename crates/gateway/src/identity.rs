@@ -2,7 +2,7 @@
 //!
 //! A route has one [`Guard`]. It looks for what the request presents, has it verified by the
 //! one source that it belongs to (an [`issuer`] by the claim `iss`, an [`introspection`], a
-//! file of [`keys`]), checks what the route [wants](access), [tells](tell) the upstream, and leaves
+//! file of [`keys`], the [`certificates`] of clients), checks what the route [wants](access), [tells](tell) the upstream, and leaves
 //! the [`Identity`] in the request's extensions for what comes after.
 //!
 //! ```text
@@ -11,6 +11,7 @@
 //! ```
 
 mod access;
+mod certificates;
 mod fetch;
 mod guard;
 mod introspection;
@@ -41,7 +42,7 @@ pub(crate) use self::sources::{Identities, Shared};
 /// Who calls, as verified.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Identity {
-    /// The name of the issuer, introspection or file of keys that says so.
+    /// The name of the issuer, introspection, file of keys or kind of certificates that says so.
     pub source: Arc<str>,
     /// Who, in the words of the source.
     pub subject: String,

@@ -20,15 +20,7 @@ pub(crate) struct Conditions {
 
 impl Conditions {
     fn hold(&self, method: &Method, headers: &HeaderMap) -> bool {
-        // Who answers GET answers HEAD (RFC 9110, section 9.3.2).
-        let answered = if *method == Method::HEAD {
-            &Method::GET
-        } else {
-            method
-        };
-        let of_method = self.methods.is_empty()
-            || self.methods.contains(method)
-            || self.methods.contains(answered);
+        let of_method = self.methods.is_empty() || self.methods.contains(method);
         of_method
             && self.headers.iter().all(|(name, wanted)| {
                 let mut values = headers.get_all(name).iter();
@@ -183,12 +175,22 @@ impl Router {
             let Ok(found) = paths.tree.at(path) else {
                 continue;
             };
-            for index in &paths.candidates[*found.value] {
-                let conditions = &self.conditions[*index];
-                if conditions.hold(method, headers) {
-                    return Found::Route(*index);
-                }
-                let unseen = conditions.methods.iter().filter(|&known| known != method);
+            let candidates = &paths.candidates[*found.value];
+            let holds = |method: &Method| {
+                let mut candidates = candidates.iter();
+                candidates.find(|index| self.conditions[**index].hold(method, headers))
+            };
+            // Who answers GET answers HEAD (RFC 9110, section 9.3.2), unless somebody else does.
+            let found = match holds(method) {
+                None if *method == Method::HEAD => holds(&Method::GET),
+                found => found,
+            };
+            if let Some(index) = found {
+                return Found::Route(*index);
+            }
+            for index in candidates {
+                let methods = &self.conditions[*index].methods;
+                let unseen = methods.iter().filter(|&known| known != method);
                 others.extend(unseen.cloned());
             }
         }

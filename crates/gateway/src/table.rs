@@ -36,7 +36,9 @@ pub(crate) use self::at_once::AtOnce;
 pub(crate) use self::check::{all_conditions, server, target};
 pub(crate) use self::compose::{Compose, Part};
 pub(crate) use self::files::Files;
-pub(crate) use self::identity::{Auth, Away, Forwarded, Introspection, Issuer, Keys, Named};
+pub(crate) use self::identity::{
+    Auth, Away, CalledBy, Certificates, Forwarded, Introspection, Issuer, Keys, Named,
+};
 pub(crate) use self::purge::PurgeOn;
 use self::read::Finding;
 pub use self::read::{Source, TableError, TableErrors};
@@ -76,6 +78,9 @@ pub(crate) struct Table {
     /// Files of API keys.
     #[serde(default)]
     pub(crate) keys: BTreeMap<String, Spanned<Keys>>,
+    /// Whose certificates count.
+    #[serde(default)]
+    pub(crate) certificates: BTreeMap<String, Spanned<Certificates>>,
     /// The documents that routes name, compiled.
     #[serde(skip)]
     pub(crate) validations: Validations,

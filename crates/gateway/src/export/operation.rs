@@ -219,7 +219,7 @@ impl Operation<'_> {
             put("x-rialto-parts", json!(parts.collect::<BTreeMap<_, _>>()));
         }
         if let Some(route) = self.route {
-            for (name, value) in own(route) {
+            for (name, value) in own(route, table) {
                 put(name, value);
             }
         }

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use super::security;
 use crate::limit::settings::Part;
-use crate::table::Route;
+use crate::table::{Named, Route, Table};
 
 /// The fields of its operation that say it.
-pub(super) fn own(route: &Route) -> Vec<(&'static str, Value)> {
+pub(super) fn own(route: &Route, table: &Table) -> Vec<(&'static str, Value)> {
     let mut fields = Vec::new();
     if let Some(rewrite) = &route.rewrite {
         fields.push(("x-rialto-rewrite", json!(rewrite)));
@@ -41,7 +41,14 @@ pub(super) fn own(route: &Route) -> Vec<(&'static str, Value)> {
         fields.push(("x-rialto-validate", json!(validate.openapi.get_ref())));
     }
     if let Some(auth) = &route.auth {
-        fields.push(("security", security::requirements(auth)));
+        if let Some(requirements) = security::requirements(auth, table) {
+            fields.push(("security", requirements));
+        }
+        let shown = auth.by.iter();
+        let mut shown = shown.filter(|name| table.named(name) == Some(Named::Certificates));
+        if let Some(shown) = shown.next() {
+            fields.push(("x-rialto-certificates", json!(shown)));
+        }
         if let Some(wanted) = security::wanted(auth) {
             fields.push(("x-rialto-auth", wanted));
         }

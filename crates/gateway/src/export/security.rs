@@ -24,20 +24,26 @@ pub(super) fn schemes(table: &Table, used: &BTreeSet<String>) -> Value {
                 "in": "header",
                 "name": table.keys[name].get_ref().header,
             }),
-            None => continue,
+            // OpenAPI 3.0 has no word for it.
+            Some(Named::Certificates) | None => continue,
         };
         schemes.insert(name.clone(), scheme);
     }
     Value::Object(schemes)
 }
 
-/// One of these is enough; the empty one is nobody.
-pub(super) fn requirements(auth: &Auth) -> Value {
-    let mut all: Vec<Value> = auth.by.iter().map(|name| json!({ name: [] })).collect();
+/// One of these is enough; the empty one is nobody. None if OpenAPI 3.0 has no word for any of them.
+pub(super) fn requirements(auth: &Auth, table: &Table) -> Option<Value> {
+    let named = auth.by.iter();
+    let named = named.filter(|name| table.named(name) != Some(Named::Certificates));
+    let mut all: Vec<Value> = named.map(|name| json!({ name: [] })).collect();
+    if all.is_empty() {
+        return None;
+    }
     if auth.optional {
         all.push(json!({}));
     }
-    Value::Array(all)
+    Some(Value::Array(all))
 }
 
 /// What OpenAPI has no words for: only schemes of OAuth 2 have scopes there.

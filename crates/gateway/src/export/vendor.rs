@@ -139,7 +139,7 @@ pub(super) fn kong_auth(route: &Route, table: &Table) -> Option<(&'static str, V
             let config = json!({ "key_claim_name": "iss", "claims_to_verify": ["exp"] });
             Some(("x-kong-plugin-jwt", json!({ "config": config })))
         }
-        Named::Introspection => None,
+        Named::Introspection | Named::Certificates => None,
     }
 }
 

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use http::header::AUTHORIZATION;
 use http::{HeaderName, Request, Response};
 use wire::Body;
+use wire::tls::ClientCertificate;
 
 use super::access::Access;
+use super::certificates::Certificates;
 use super::introspection::Introspection;
 use super::issuer::{self, Issuer};
 use super::keys::KeyFile;
@@ -24,6 +26,7 @@ pub(crate) struct Guard {
     issuers: Vec<Arc<Issuer>>,
     introspection: Option<Arc<Introspection>>,
     keys: Vec<Arc<KeyFile>>,
+    certificates: Option<Arc<Certificates>>,
     access: Access,
     tell: Tell,
     optional: bool,
@@ -37,7 +40,11 @@ impl Guard {
         let introspection = by
             .clone()
             .find_map(|name| identities.introspections.get(name));
+        let certificates = by
+            .clone()
+            .find_map(|name| identities.certificates.get(name));
         Self {
+            certificates: certificates.cloned(),
             issuers: by
                 .clone()
                 .filter_map(|name| identities.issuers.get(name).cloned())
@@ -63,15 +70,21 @@ impl Guard {
     async fn identify(&self, request: &mut Request<Body>) -> Result<(), Refused> {
         let (identified, shown_in) = {
             let names = self.keys.iter().map(|file| &file.header);
-            match Presented::find(request.headers(), names)? {
-                Presented::Nobody if self.optional => return Ok(()),
-                Presented::Nobody => return Err(Refused::Missing),
-                Presented::Key(header, key) => (self.owner(header, key), header.clone()),
-                Presented::Bearer(token) => (self.bearer(token).await, AUTHORIZATION),
+            let presented = if self.reads_headers() {
+                Presented::find(request.headers(), names)?
+            } else {
+                Presented::Nobody
+            };
+            match (presented, self.shown(request)) {
+                (Presented::Nobody, Some(shown)) => (shown, None),
+                (Presented::Nobody, None) if self.optional => return Ok(()),
+                (Presented::Nobody, None) => return Err(Refused::Missing),
+                (Presented::Key(header, key), _) => (self.owner(header, key), Some(header.clone())),
+                (Presented::Bearer(token), _) => (self.bearer(token).await, Some(AUTHORIZATION)),
             }
         };
         let headers = request.headers_mut();
-        if self.strip {
+        if let Some(shown_in) = shown_in.filter(|_| self.strip) {
             headers.remove(shown_in);
         }
         let identity = match identified {
@@ -83,6 +96,19 @@ impl Guard {
         self.tell.tell(&identity, headers);
         request.extensions_mut().insert(identity);
         Ok(())
+    }
+
+    /// Whether credentials in headers are for this route at all, and not for the upstream.
+    fn reads_headers(&self) -> bool {
+        self.certificates.is_none()
+            || self.introspection.is_some()
+            || !(self.issuers.is_empty() && self.keys.is_empty())
+    }
+
+    /// Whose certificate the connection has shown, where that counts.
+    fn shown(&self, request: &Request<Body>) -> Option<Result<Arc<Identity>, Refused>> {
+        let shown = request.extensions().get::<ClientCertificate>()?;
+        Some(self.certificates.as_ref()?.owner(shown))
     }
 
     /// Whether a token that nobody can say anything about counts as none. Only where tokens are

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use kernel::Sources;
 use platform::metrics::Metrics;
 
+use super::certificates::Certificates;
 use super::introspection::Introspection;
 use super::issuer::Issuer;
 use super::keys::KeyFile;
@@ -33,12 +34,13 @@ impl Shared {
     }
 }
 
-/// Issuers, introspections and files of keys.
+/// Issuers, introspections, files of keys, and kinds of certificates.
 #[derive(Debug, Default)]
 pub(crate) struct Identities {
     pub(super) issuers: BTreeMap<String, Arc<Issuer>>,
     pub(super) introspections: BTreeMap<String, Arc<Introspection>>,
     pub(super) keys: BTreeMap<String, Arc<KeyFile>>,
+    pub(super) certificates: BTreeMap<String, Arc<Certificates>>,
 }
 
 impl Identities {
@@ -65,16 +67,26 @@ impl Identities {
             let make = || Arc::new(KeyFile::new(name, definition));
             (name.clone(), known.cloned().unwrap_or_else(make))
         });
+        let certificates = table.certificates.iter().map(|(name, definition)| {
+            let definition = definition.get_ref();
+            let known = before.certificates.get(name);
+            let known = known.filter(|known| known.definition == *definition);
+            let make = || Arc::new(Certificates::new(name, definition, shared));
+            (name.clone(), known.cloned().unwrap_or_else(make))
+        });
         Self {
+            certificates: certificates.collect(),
             issuers: issuers.collect(),
             introspections: introspections.collect(),
             keys: keys.collect(),
         }
     }
 
-    /// Whether one of them that vouches for tokens is called `name`.
+    /// Whether one of them that vouches for what can be revoked is called `name`.
     pub(crate) fn vouch(&self, name: &str) -> bool {
-        self.issuers.contains_key(name) || self.introspections.contains_key(name)
+        self.issuers.contains_key(name)
+            || self.introspections.contains_key(name)
+            || self.certificates.contains_key(name)
     }
 
     /// Reads the files of keys that have changed.

@@ -57,6 +57,10 @@ fn who_answers_get_answers_head() {
     let router = router(&[only(Method::GET), only(Method::PUT)]);
     let find = |method| router.find(&method, "", "/a", &HeaderMap::new());
     assert_eq!(find(Method::HEAD), Found::Route(0));
+    let apart = super::Router::new(vec![only(Method::GET), only(Method::HEAD)]);
+    let apart = apart.expect("they get on with each other");
+    let head = apart.find(&Method::HEAD, "", "/a", &HeaderMap::new());
+    assert_eq!(head, Found::Route(1), "unless somebody else does");
     assert_eq!(
         find(Method::POST),
         Found::OtherMethods(vec![Method::GET, Method::PUT])

@@ -96,11 +96,46 @@ pub(crate) struct Keys {
     pub(crate) header: String,
 }
 
+/// `[gateway.certificates.NAME]`: clients that have shown a certificate when they connected.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Certificates {
+    /// Which of its names the owner is called by.
+    #[serde(default)]
+    pub(crate) called_by: CalledBy,
+    /// Those who are called so, or begin so if a `*` is at the end; all without it.
+    #[serde(default)]
+    pub(crate) allow: Vec<String>,
+    /// What all of them may ask for.
+    #[serde(default)]
+    pub(crate) scopes: Vec<String>,
+    /// What all of them are.
+    #[serde(default)]
+    pub(crate) roles: Vec<String>,
+}
+
+/// A name in a certificate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CalledBy {
+    /// Its subject, as RFC 4514 writes it.
+    #[default]
+    Subject,
+    /// The first host that it is for.
+    Dns,
+    /// The first URI, as SPIFFE has them.
+    Uri,
+    /// The first mail address.
+    Email,
+    /// Its SHA-256, in hexadecimal digits.
+    Sha256,
+}
+
 /// `[gateway.route.auth]`: who may call a route.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Auth {
-    /// Names of issuers, introspections and files of keys.
+    /// Names of issuers, introspections, files of keys and certificates.
     pub(crate) by: Vec<String>,
     /// Whether nobody may call too. A bad token is refused all the same.
     #[serde(default)]
@@ -151,6 +186,7 @@ pub(crate) enum Named {
     Issuer,
     Introspection,
     Keys,
+    Certificates,
 }
 
 impl super::Table {
@@ -160,8 +196,11 @@ impl super::Table {
             Some(Named::Issuer)
         } else if self.introspections.contains_key(name) {
             Some(Named::Introspection)
+        } else if self.keys.contains_key(name) {
+            Some(Named::Keys)
         } else {
-            self.keys.contains_key(name).then_some(Named::Keys)
+            let known = self.certificates.contains_key(name);
+            known.then_some(Named::Certificates)
         }
     }
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use platform::config::Layers;
 use platform::tasks::Shutdown;
 use rialto::{Handle, Hooks, Listeners, PartEnded, Role, Server, Settings};
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -90,14 +91,32 @@ impl Running {
 
     /// Asks by HTTPS, after `before` in the clear; nothing if there is no common ground.
     async fn get(&self, before: &str, fields: &str) -> Option<String> {
+        self.get_from("/v1/products", before, fields).await
+    }
+
+    async fn get_from(&self, path: &str, before: &str, fields: &str) -> Option<String> {
         let mut stream = self.connect(before).await?;
-        let request = format!(
-            "GET /v1/products HTTP/1.1\r\nhost: localhost\r\n{fields}connection: close\r\n\r\n"
-        );
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{fields}connection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.ok()?;
         Some(answer)
+    }
+
+    /// Tells who operates it that a certificate shall not count.
+    async fn revoke(&self, body: &str) {
+        let admin = TcpStream::connect(self.address("admin.listen")).await;
+        let mut admin = admin.expect("connects");
+        let request = format!(
+            "POST /gateway/revoke HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        admin.write_all(request.as_bytes()).await.expect("writes");
+        let mut answer = String::new();
+        admin.read_to_string(&mut answer).await.expect("reads");
+        assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
     }
 
     async fn stop(self) {
@@ -250,5 +269,107 @@ async fn handshakes_that_fail_are_counted_by_their_reason() {
     let patience = std::time::Duration::from_secs(10);
     let counted = tokio::time::timeout(patience, counted).await;
     counted.expect("counted soon after");
+    shop.stop().await;
+}
+
+/// An authority for clients.
+struct Authority(rcgen::CertifiedIssuer<'static, rcgen::KeyPair>);
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = rcgen::CertificateParams::default();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        Self(rcgen::CertifiedIssuer::self_signed(params, key).expect("an authority"))
+    }
+
+    /// A client that trusts the server in `folder`, and shows a certificate with these names.
+    fn client(&self, folder: &Path, dns: &str, uri: &str) -> Arc<rustls::ClientConfig> {
+        let mut params = rcgen::CertificateParams::new(vec![dns.to_owned()]).expect("a name");
+        let uri = rcgen::SanType::URI(uri.try_into().expect("ASCII"));
+        params.subject_alt_names.push(uri);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let signed = params.signed_by(&key, &self.0).expect("signed");
+        let mut roots = rustls::RootCertStore::empty();
+        let server = CertificateDer::from_pem_file(folder.join("shop.pem"));
+        roots.add(server.expect("there")).expect("a certificate");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(roots)
+            .with_client_auth_cert(vec![signed.der().clone()], key);
+        Arc::new(config.expect("a pair"))
+    }
+}
+
+/// A table whose route is for machines of one kind.
+fn table_of_machines(url: &str) -> String {
+    format!(
+        r#"
+        [gateway.upstream.one]
+        servers = ["{}"]
+        [gateway.certificates.machines]
+        called_by = "uri"
+        allow = ["spiffe://example/*"]
+        roles = ["machine"]
+        [[gateway.route]]
+        name = "one"
+        path = "/one/{{*rest}}"
+        upstream = "one"
+        [gateway.route.auth]
+        by = ["machines"]
+        roles = ["machine"]
+        claims = {{ dns = "billing.example" }}
+        forward = {{ subject = "x-client", claims.sha256 = "x-client-sha256" }}
+        "#,
+        url
+    )
+}
+
+#[tokio::test]
+async fn clients_are_known_by_their_certificates() {
+    let (backend, authority) = (testkit::Backend::start("one").await, Authority::new());
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("clients.pem"), authority.0.pem()).expect("writes");
+    std::fs::write(path("routes.toml"), table_of_machines(&backend.url())).expect("writes");
+    let (authorities, routes) = (path("clients.pem"), path("routes.toml"));
+    let mut shop = Running::start(&[
+        ("gateway.tls.client_auth", "optional"),
+        ("gateway.tls.client_ca", &authorities),
+        ("gateway.routes", &routes),
+    ])
+    .await;
+    // A token is the upstream's affair here, and who the client is it cannot say itself.
+    let fields = "authorization: Bearer x\r\nx-client: root\r\n";
+    let answer = shop.get_from("/one/a", "", fields).await.expect("speaks");
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    for (dns, uri, status) in [
+        ("billing.example", "spiffe://elsewhere/billing", 403),
+        ("other.example", "spiffe://example/billing", 403),
+        ("billing.example", "spiffe://example/billing", 200),
+    ] {
+        shop.trusting = authority.client(shop.folder.path(), dns, uri);
+        let answer = shop.get_from("/one/a", "", fields).await.expect("speaks");
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{uri}: {answer}"
+        );
+        let told = r#""x-client":"spiffe://example/billing""#;
+        assert_eq!(answer.contains(told), status == 200, "{answer}");
+        assert_eq!(
+            answer.contains("x-client-sha256"),
+            status == 200,
+            "{answer}"
+        );
+    }
+    // What was revoked does not count, though the connection would last.
+    shop.revoke(r#"{"source":"machines","subject":"spiffe://example/billing","until":"2100-01-01T00:00:00Z"}"#)
+        .await;
+    let answer = shop.get_from("/one/a", "", fields).await.expect("speaks");
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    assert!(answer.contains("the certificate was revoked"), "{answer}");
     shop.stop().await;
 }

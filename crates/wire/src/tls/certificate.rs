@@ -15,6 +15,7 @@ use x509_cert::Certificate;
 use x509_cert::der::Decode;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::time::Time;
 
 use crate::body::Body;
 use crate::server::Answers;
@@ -52,6 +53,8 @@ struct Shown {
     subject: String,
     names: Vec<Name>,
     fingerprint: [u8; 32],
+    /// From when, and until when it counts, in seconds since 1970.
+    period: (i64, i64),
     der: Bytes,
 }
 
@@ -62,10 +65,13 @@ impl ClientCertificate {
         let digest = ring::digest::digest(&ring::digest::SHA256, der);
         let mut fingerprint = [0; 32];
         fingerprint.copy_from_slice(digest.as_ref());
+        let validity = &certificate.tbs_certificate.validity;
+        let period = (seconds(&validity.not_before), seconds(&validity.not_after));
         Ok(Self(Arc::new(Shown {
             subject: certificate.tbs_certificate.subject.to_string(),
             names: names(&certificate),
             fingerprint,
+            period,
             der: Bytes::copy_from_slice(der),
         })))
     }
@@ -85,10 +91,25 @@ impl ClientCertificate {
         &self.0.fingerprint
     }
 
+    /// Since when it counts, in seconds since 1970.
+    pub fn issued(&self) -> i64 {
+        self.0.period.0
+    }
+
+    /// Until when it counts, in seconds since 1970.
+    pub fn expires(&self) -> i64 {
+        self.0.period.1
+    }
+
     /// The certificate itself.
     pub fn der(&self) -> &Bytes {
         &self.0.der
     }
+}
+
+fn seconds(time: &Time) -> i64 {
+    let seconds = time.to_unix_duration().as_secs();
+    i64::try_from(seconds).unwrap_or(i64::MAX)
 }
 
 /// The names that a certificate is for, of the kinds that we know.

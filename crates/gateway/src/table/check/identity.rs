@@ -9,7 +9,7 @@ use jsonwebtoken::Algorithm;
 
 use super::{Finding, Table, is_name, target};
 use crate::identity::{read_keys, read_secret};
-use crate::table::{Auth, Introspection, Issuer, Keys, Named};
+use crate::table::{Auth, Certificates, Introspection, Issuer, Keys, Named};
 
 /// All that is wrong with issuers, introspections and files of keys.
 pub(super) fn findings(table: &Table) -> Vec<Finding> {
@@ -22,7 +22,8 @@ pub(super) fn findings(table: &Table) -> Vec<Finding> {
         }
         if !names.insert(name.clone()) {
             problems.push(format!(
-                "`{name}` is the name of another issuer, introspection or file of keys"
+                "`{name}` is the name of another issuer, introspection, file of keys or kind of \
+                 certificates"
             ));
         }
         findings.extend(
@@ -39,6 +40,9 @@ pub(super) fn findings(table: &Table) -> Vec<Finding> {
     }
     for (name, keys) in &table.keys {
         look(name, keys.span(), keys_problems(keys.get_ref()));
+    }
+    for (name, shown) in &table.certificates {
+        look(name, shown.span(), certificates_problems(shown.get_ref()));
     }
     for (name, issuer) in &table.issuers {
         let same = |(other, of): (&String, &toml::Spanned<Issuer>)| {
@@ -117,6 +121,20 @@ fn keys_problems(keys: &Keys) -> Vec<String> {
     problems
 }
 
+/// Whoever is allowed by nothing would be everybody.
+fn certificates_problems(shown: &Certificates) -> Vec<String> {
+    let mut problems = Vec::new();
+    for allowed in &shown.allow {
+        let name = allowed.strip_suffix('*').unwrap_or(allowed);
+        if name.is_empty() || name.contains('*') {
+            problems.push(format!(
+                "`{allowed}` is no name: the one `*` is at its end, behind what names begin with"
+            ));
+        }
+    }
+    problems
+}
+
 /// What is wrong with what a route wants.
 pub(super) fn auth_problems(auth: &Auth, table: &Table, wrong: &mut impl FnMut(String)) {
     if auth.by.is_empty() {
@@ -124,7 +142,7 @@ pub(super) fn auth_problems(auth: &Auth, table: &Table, wrong: &mut impl FnMut(S
     }
     for name in auth.by.iter().filter(|name| table.named(name).is_none()) {
         wrong(format!(
-            "auth: there is no issuer, introspection or file of keys `{name}`"
+            "auth: there is no issuer, introspection, file of keys or kind of certificates `{name}`"
         ));
     }
     let asked = auth
@@ -134,6 +152,15 @@ pub(super) fn auth_problems(auth: &Auth, table: &Table, wrong: &mut impl FnMut(S
     if asked.count() > 1 {
         wrong(String::from(
             "auth: one introspection at most: nothing in a token says which one to ask",
+        ));
+    }
+    let shown = auth
+        .by
+        .iter()
+        .filter(|name| table.named(name) == Some(Named::Certificates));
+    if shown.count() > 1 {
+        wrong(String::from(
+            "auth: one kind of certificates at most: nothing in a certificate says which one it is",
         ));
     }
     let token =
@@ -205,7 +232,7 @@ forward = { subject = "x-who", scopes = "X-Who", roles = "authorization" }
             "t.toml:4: HS256 needs `secret_file`",
             "t.toml:9: the secret is in `secret_file` or in `secret_env`",
             "t.toml:9: `acme` is the name of another",
-            "t.toml:12: auth: there is no issuer, introspection or file of keys `nobody`",
+            "t.toml:12: auth: there is no issuer, introspection, file of keys or kind of certificates `nobody`",
             "is no scope",
             "is not `optional`",
             "`X-Who` cannot tell two things",
