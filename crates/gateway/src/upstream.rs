@@ -165,3 +165,54 @@ fn field(text: &str) -> Result<HeaderValue, String> {
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use kernel::Sources;
+    use platform::cache::CacheUrl;
+    use platform::metrics::Metrics;
+    use platform::tasks::Shutdown;
+
+    use super::*;
+    use crate::cache::{HttpCache, StoreSettings};
+    use crate::client_address::Forwarding;
+    use crate::identity::Shared;
+    use crate::limit::Counters;
+
+    fn around() -> Surroundings {
+        let (sources, metrics) = (Sources::system(), Metrics::new());
+        let (second, patience) = (Duration::from_secs(1), Duration::from_secs(1));
+        let store = StoreSettings::default();
+        let (measures, ends) = (&metrics.http_cache, Shutdown::new());
+        Surroundings {
+            workers: 1,
+            longest: second,
+            forwarding: Forwarding::default(),
+            counters: Counters::new(&CacheUrl::Memory, patience, sources.clone(), &metrics),
+            cache: HttpCache::new(store, sources.clone(), measures, None, ends),
+            identity: Shared::new(sources, &metrics),
+            metrics,
+            shop: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_list_without_any_server_changes_nothing() {
+        let definition = toml::from_str("servers = ['http://127.0.0.1:1', 'http://127.0.0.1:2']");
+        let upstream = Upstream::new("a", &definition.expect("right"), &around());
+        let known = || {
+            let states = serde_json::to_value(upstream.states()).expect("plain");
+            let urls = states.as_array().expect("a list").iter();
+            urls.map(|state| state["url"].to_string())
+                .collect::<Vec<_>>()
+        };
+        let both = known();
+        assert_eq!(both.len(), 2);
+        upstream.set_servers(&[String::from("garbage")]);
+        assert_eq!(known(), both);
+        // Of several those count that are servers.
+        let some = ["garbage", "http://127.0.0.1:2"].map(String::from);
+        upstream.set_servers(&some);
+        assert_eq!(known(), both[1..]);
+    }
+}
