@@ -98,7 +98,7 @@ fn tries(route: &Route) -> String {
         };
     }
     if let Some(deadline) = route.deadline {
-        says += &format!("; {deadline:?} for all of them");
+        says += &format!("; {deadline:?} for all of them, or `http.deadline` if that is less");
     }
     says
 }
@@ -161,7 +161,7 @@ mod tests {
             "request: headers, body changed",
             "response: status changed",
             "cache: answers that may be kept are, with all of zone pages",
-            "tries: sent again 2 times at most; a second server is asked after 50ms; 2s for all of them",
+            "tries: sent again 2 times at most; a second server is asked after 50ms; 2s for all of them, or `http.deadline` if that is less",
         ];
         assert_eq!(told(route), expected);
         assert_eq!(told(""), ["tries: sent again once at most"]);
