@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use platform::http::{Origin, Scheme};
 use wire::client::Fields;
 use wire::fields::remove_if;
+use wire::http1::is_host as is_rfc_host;
 use wire::network::Networks;
 use wire::server::Connection;
 
@@ -213,9 +214,12 @@ fn push_address(text: &mut Vec<u8>, address: IpAddr) {
 
 /// The fields that nobody behind may believe.
 fn remove(headers: &mut HeaderMap) {
-    remove_if(headers, |name| {
-        name.as_str().starts_with(PREFIX) || OTHERS.contains(&name.as_str())
-    });
+    remove_if(headers, is_of_hops);
+}
+
+/// Whether it tells of hops, or of who is before them.
+pub(crate) fn is_of_hops(name: &HeaderName) -> bool {
+    name.as_str().starts_with(PREFIX) || OTHERS.contains(&name.as_str())
 }
 
 /// The elements of a list field that may be spread over several lines, the last one first.
@@ -241,7 +245,9 @@ pub(crate) fn is_host(value: &HeaderValue) -> bool {
 }
 
 fn names_host(text: &str) -> bool {
-    !text.contains(['@', '"', '\\']) && text.parse::<Authority>().is_ok()
+    !text.contains(['@', '"', '\\'])
+        && text.parse::<Authority>().is_ok()
+        && is_rfc_host(text.as_bytes())
 }
 
 #[cfg(test)]

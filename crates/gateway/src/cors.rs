@@ -66,9 +66,11 @@ where
         self.0.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Answering {
+    fn call(&mut self, mut request: Request<Body>) -> Answering {
         if *request.method() == Method::OPTIONS && !is_preflight(request.headers()) {
-            return Box::pin(self.get_mut().call(request));
+            // The layer would answer it.
+            *request.method_mut() = Method::GET;
+            request.extensions_mut().insert(Options);
         }
         Box::pin(self.0.call(request).map_ok(|mut response| {
             if let Some(Own(own)) = response.extensions_mut().remove::<Own>() {
@@ -89,6 +91,10 @@ fn is_preflight(headers: &HeaderMap) -> bool {
 fn is_of_cors(name: &HeaderName) -> bool {
     name.as_str().starts_with("access-control-")
 }
+
+/// In the extensions of an `OPTIONS` that no browser has sent before another request.
+#[derive(Debug, Clone, Copy)]
+struct Options;
 
 /// What an upstream has said itself, in the extensions of its answer.
 #[derive(Debug, Clone)]
@@ -111,7 +117,10 @@ where
         self.0.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Answering {
+    fn call(&mut self, mut request: Request<Body>) -> Answering {
+        if request.extensions_mut().remove::<Options>().is_some() {
+            *request.method_mut() = Method::OPTIONS;
+        }
         Box::pin(self.0.call(request).map_ok(|mut response| {
             let headers = response.headers();
             if headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {

@@ -161,6 +161,7 @@ impl Forward {
         let caller = context.and_then(|context| context.deadline);
         Sending {
             begun,
+            same: false,
             deadline: caller.map_or(deadline, |caller| deadline.min(caller.into())),
             retries: self.retries,
             keep_host: self.keep_host,

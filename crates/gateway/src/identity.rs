@@ -141,6 +141,13 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// The SHA-256 of a certificate as its claims have it, from however programs write it: `AB:CD:...`.
+pub(crate) fn fingerprint_of(written: &str) -> Option<String> {
+    let digits = written.replace(':', "").to_ascii_lowercase();
+    let plain = digits.len() == 64 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    plain.then_some(digits)
+}
+
 /// What a token is remembered by: never itself.
 fn fingerprint(token: &str) -> [u8; 32] {
     let digest = ring::digest::digest(&ring::digest::SHA256, token.as_bytes());

@@ -250,6 +250,15 @@ impl Gateway {
         if until <= self.0.callers.sources.now() {
             return Err(RevokeError::Over);
         }
+        let fingerprint;
+        let what = match what {
+            Revocation::Token(written) if self.knows_certificates(source) => {
+                fingerprint =
+                    identity::fingerprint_of(written).ok_or(RevokeError::NoFingerprint)?;
+                Revocation::Token(&fingerprint)
+            }
+            what => what,
+        };
         match &self.0.revoked {
             Some(shared) => shared.revoke(source, what, until).await,
             None => {
@@ -258,6 +267,11 @@ impl Gateway {
                 Ok(())
             }
         }
+    }
+
+    fn knows_certificates(&self, source: &str) -> bool {
+        let present = self.0.live.present();
+        present.identities().knows_certificates(source)
     }
 
     /// Whether it knows all that it has to know before it is asked: what other instances have

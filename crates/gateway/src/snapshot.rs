@@ -264,18 +264,14 @@ pub(crate) struct Asked<'a> {
 impl<'a> Asked<'a> {
     /// The host that is asked for, without its port.
     fn host(&self) -> &'a str {
-        if let Some(host) = self.uri.host() {
-            return host;
-        }
-        let named = self
-            .headers
-            .get(HOST)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        let host = match named.rsplit_once(':') {
-            Some((host, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => host,
-            _ => named,
+        let named = || {
+            let named = self.headers.get(HOST)?.to_str().ok()?;
+            Some(match named.rsplit_once(':') {
+                Some((host, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => host,
+                _ => named,
+            })
         };
+        let host = self.uri.host().or_else(named).unwrap_or_default();
         // The root of all names may be named.
         host.strip_suffix('.').unwrap_or(host)
     }

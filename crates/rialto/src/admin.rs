@@ -216,7 +216,9 @@ async fn revoke(State(gateway): State<Gateway>, Json(revoke): Json<Revoke>) -> R
     match gateway.revoke(&revoke.source, what, revoke.until).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(error @ RevokeError::Unshared(_)) => unavailable(&error.to_string()),
-        Err(error @ (RevokeError::Stranger(_) | RevokeError::Over)) => invalid(&error.to_string()),
+        Err(
+            error @ (RevokeError::Stranger(_) | RevokeError::NoFingerprint | RevokeError::Over),
+        ) => invalid(&error.to_string()),
         Err(full) => (StatusCode::INSUFFICIENT_STORAGE, format!("{full}\n")).into_response(),
     }
 }

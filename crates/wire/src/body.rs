@@ -195,7 +195,7 @@ fn trailing(mut frame: Frame<Bytes>) -> Frame<Bytes> {
     frame
 }
 
-const LEADING: [HeaderName; 20] = [
+const LEADING: [HeaderName; 23] = [
     header::AUTHORIZATION,
     header::CACHE_CONTROL,
     header::CONNECTION,
@@ -206,8 +206,11 @@ const LEADING: [HeaderName; 20] = [
     header::COOKIE,
     header::EXPECT,
     header::HOST,
+    HeaderName::from_static("keep-alive"),
     header::LOCATION,
+    header::PROXY_AUTHENTICATE,
     header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("proxy-connection"),
     header::RANGE,
     header::SET_COOKIE,
     header::TE,

@@ -4,6 +4,7 @@
 mod added;
 mod exchange;
 mod http2;
+mod watched;
 
 use std::io;
 use std::sync::Arc;
@@ -178,11 +179,13 @@ impl Pool {
         mut body: Body,
     ) -> Result<Response<Body>, ExchangeError> {
         if self.0.settings.http2 {
-            let mut request = Request::from_parts(asking.parts.clone(), body);
+            let fate = watched::Fate::default();
+            let mut request = Request::from_parts(asking.parts.clone(), fate.watch(body));
             added::insert(asking.added, request.headers_mut())?;
             let exchange = self.0.http2.exchange(&self.0, request);
             let exchange = Box::pin(tokio::time::timeout_at(asking.ends, exchange));
-            return exchange.await.unwrap_or(Err(ExchangeError::Slow));
+            let result = exchange.await.unwrap_or(Err(ExchangeError::Slow));
+            return result.map_err(|error| fate.blame(error));
         }
         if let Some(link) = self.take_idle(asking.begun, asking.ends) {
             let copy = if asking.again { body.try_clone() } else { None };

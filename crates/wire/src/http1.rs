@@ -10,7 +10,7 @@ mod response;
 pub(crate) mod write;
 
 pub(crate) use self::decoder::{Decoded, Decoder};
-pub(crate) use self::host::is_host;
+pub use self::host::is_host;
 pub(crate) use self::request::rooted;
 pub use self::request::{RequestHead, parse_request};
 pub use self::response::{ResponseHead, parse_response};

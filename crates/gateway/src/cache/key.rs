@@ -35,8 +35,10 @@ enum QueryRule {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Target<'a> {
     pub(crate) scheme: &'a str,
-    /// As the request spells it.
+    /// As the client spells it.
     pub(crate) authority: &'a str,
+    /// By which it was led here: the same, but where a proxy names another one to its client.
+    pub(crate) routed: &'a str,
     pub(crate) uri: &'a Uri,
 }
 
@@ -58,6 +60,7 @@ impl Target<'_> {
             look(Target {
                 scheme: scheme.or(uri.scheme_str()).unwrap_or("http"),
                 authority: host.unwrap_or_else(|| named().unwrap_or_default()),
+                routed: named().unwrap_or_default(),
                 uri,
             })
         })
@@ -106,6 +109,14 @@ impl Keyer {
             plain_authority(target.scheme, target.authority).as_bytes(),
         );
         out[begin..].make_ascii_lowercase();
+        let routed = plain_authority(target.scheme, target.routed);
+        if routed.as_bytes().eq_ignore_ascii_case(&out[begin..]) {
+            out.push(0);
+        } else {
+            out.push(1);
+            let begin = part(out, routed.as_bytes());
+            out[begin..].make_ascii_lowercase();
+        }
         part(out, target.uri.path().as_bytes());
         match (target.uri.query(), &self.query, self.sorted) {
             (None, ..) => out.push(0),

@@ -112,7 +112,7 @@ impl Part {
         };
         // Whom it is asked of depends on the host, too.
         let key = Target::with(&sheet.request.uri, &sheet.request.headers, |of| {
-            format!("{} {} {target}", of.scheme, of.authority)
+            format!("{} {} {} {target}", of.scheme, of.authority, of.routed)
         });
         if let Some(kept) = &self.kept
             && let Some((until, document)) = kept.documents.get(&key)

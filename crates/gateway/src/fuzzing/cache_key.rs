@@ -95,6 +95,7 @@ impl<'a> Asked<'a> {
         Target {
             scheme: self.scheme,
             authority: self.authority,
+            routed: self.authority,
             uri: &self.uri,
         }
     }

@@ -18,6 +18,7 @@ use super::tell::Tell;
 use super::{Identities, Identity, fingerprint};
 use crate::access_log::note;
 use crate::table::{self, Away};
+use crate::trailers;
 
 /// Lets a request through to whom it may call, with an [`Identity`] in its extensions (as
 /// `Arc<Identity>`) unless it is nobody's.
@@ -62,7 +63,11 @@ impl Guard {
 
     /// Lets the request through, or answers why not.
     pub(crate) async fn admit(&self, request: &mut Request<Body>) -> Result<(), Response<Body>> {
-        self.tell.strip(request.headers_mut());
+        if self.tell.strip(request.headers_mut()) {
+            // What is told of the caller nobody says behind the body.
+            let body = std::mem::take(request.body_mut());
+            *request.body_mut() = trailers::none(body);
+        }
         let admitted = self.identify(request).await;
         admitted.map_err(|refused| refused.answer(&self.access.scopes))
     }
@@ -78,6 +83,10 @@ impl Guard {
             match (presented, self.shown(request)) {
                 (Presented::Nobody, Some(shown)) => (shown, None),
                 (Presented::Nobody, None) if self.optional => return Ok(()),
+                (Presented::Nobody, None) if !self.reads_headers() => {
+                    let why = "the route wants a certificate, and the client has shown none";
+                    return Err(Refused::Forbidden(why));
+                }
                 (Presented::Nobody, None) => return Err(Refused::Missing),
                 (Presented::Key(header, key), _) => (self.owner(header, key), Some(header.clone())),
                 (Presented::Bearer(token), _) => (self.bearer(token).await, Some(AUTHORIZATION)),

@@ -42,8 +42,11 @@ pub enum RevokeError {
     #[error(transparent)]
     Full(#[from] Full),
     /// Nothing would be revoked by it.
-    #[error("no issuer and no introspection of the table is called `{0}`")]
+    #[error("no issuer, introspection or kind of certificates of the table is called `{0}`")]
     Stranger(String),
+    /// Nobody has such a certificate.
+    #[error("`token` is the SHA-256 of a certificate: 64 hexadecimal digits")]
+    NoFingerprint,
     /// Nothing would be left of it.
     #[error("`until` is over: what was to be revoked has expired")]
     Over,

@@ -89,6 +89,11 @@ impl Identities {
             || self.certificates.contains_key(name)
     }
 
+    /// Whether certificates are known by this name.
+    pub(crate) fn knows_certificates(&self, name: &str) -> bool {
+        self.certificates.contains_key(name)
+    }
+
     /// Reads the files of keys that have changed.
     pub(crate) fn refresh(&self) {
         self.keys.values().for_each(|file| file.refresh());

@@ -44,10 +44,10 @@ impl Tell {
     }
 
     /// Removes what a client says of itself, in whatever way a server may read it: some take `_`
-    /// for `-`.
-    pub(super) fn strip(&self, headers: &mut HeaderMap) {
+    /// for `-`. Whether there is anything that a client may not say.
+    pub(super) fn strip(&self, headers: &mut HeaderMap) -> bool {
         if self.0.is_empty() {
-            return;
+            return false;
         }
         for (name, _) in &self.0 {
             headers.remove(name);
@@ -55,6 +55,7 @@ impl Tell {
         remove_if(headers, |name| {
             name.as_str().contains('_') && self.reads_like(name)
         });
+        true
     }
 
     fn reads_like(&self, name: &HeaderName) -> bool {

@@ -13,7 +13,12 @@ pub(crate) struct Files {
     read: Vec<(PathBuf, Option<State>)>,
     /// How they were when they were looked at last, if that was another way.
     seen: Option<Vec<Option<State>>>,
+    /// How often somebody was waited for who may not be done.
+    waits: u32,
 }
+
+/// After so many looks nobody is waited for any more: a table that is wrong is refused anyway.
+const LOOKS: u32 = 20;
 
 /// When a file was written, and how long it is.
 type State = (SystemTime, u64);
@@ -37,12 +42,13 @@ impl Files {
         let pairs = || now.iter().zip(&self.read);
         let mut written_again = pairs().filter(|(now, (_, then))| now.is_some() && *now != then);
         if written_again.next().is_none() {
-            self.seen = None;
+            (self.seen, self.waits) = (None, 0);
             return false;
         }
+        self.waits += 1;
         let begun = pairs()
             .any(|(now, (_, then))| now.is_some_and(|(_, length)| length == 0) && *now != *then);
-        let settled = self.seen.as_ref() == Some(&now) && !begun;
+        let settled = self.seen.as_ref() == Some(&now) && !begun || self.waits > LOOKS;
         self.seen = Some(now);
         settled
     }
@@ -78,5 +84,10 @@ mod tests {
         assert!(files.changed());
         std::fs::remove_file(&file).expect("there");
         assert!(!files.changed() && !files.changed());
+        write("");
+        assert_eq!(
+            (0..=LOOKS).position(|_| files.changed()),
+            Some(LOOKS as usize)
+        );
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Sending {
     pub(crate) begun: Instant,
     /// By when its head must have been answered.
     pub(crate) deadline: Instant,
+    /// Whether the server was asked the same before.
+    pub(crate) same: bool,
     /// How often it may be sent again.
     pub(crate) retries: u8,
     /// Whether the server sees the host that the client has asked for.
@@ -79,13 +81,18 @@ impl Upstream {
             }
             let chosen = self.choose(&members, &tried, sending.begun);
             // Where all were tried, one that has said nothing may be asked once more.
-            let again = || self.choose(&members, &[], sending.begun).filter(|_| silent);
+            let again = || {
+                silent
+                    .then(|| self.choose(&members, &[], sending.begun))
+                    .flatten()
+            };
             let Some(server) = chosen.or_else(again) else {
                 return failure.unwrap_or_else(|| Err(self.refusal(&members, &tried)));
             };
             if failure.is_some() {
                 self.measures.repeated.inc();
             }
+            sending.same = tried.contains(&server.index);
             let may_repeat = tried.len() < usize::from(sending.retries);
             let sent = body.take().unwrap_or_default();
             let copy = if may_repeat { sent.try_clone() } else { None };
@@ -145,6 +152,8 @@ impl Upstream {
             Ok(_) => Outcome::Answered,
             // It is the client that broke off, or is slow.
             Err(ExchangeError::Request(_) | ExchangeError::Unsent) => Outcome::Unknown,
+            // One request is one failure.
+            Err(_) if sending.same => Outcome::Unknown,
             Err(_) => Outcome::Failed,
         };
         match outcome {

@@ -8,8 +8,14 @@ use crate::upstreams;
 
 #[tokio::test]
 async fn who_sends_slowly_ejects_nobody() {
+    for protocol in ["", "http2 = true"] {
+        who_sends_slowly(protocol).await;
+    }
+}
+
+async fn who_sends_slowly(protocol: &str) {
     let backend = Backend::start("one").await;
-    let table = upstreams::table(&[&backend], "") + "deadline = \"100ms\"\n";
+    let table = upstreams::table(&[&backend], protocol) + "deadline = \"100ms\"\n";
     let bridge = Bridge::open(&table).await;
     let mut slow = Vec::new();
     for _ in 0..7 {
@@ -28,8 +34,14 @@ async fn who_sends_slowly_ejects_nobody() {
 
 #[tokio::test]
 async fn a_body_that_cannot_be_read_is_the_clients() {
+    for protocol in ["", "http2 = true"] {
+        whose_body_is_none(protocol).await;
+    }
+}
+
+async fn whose_body_is_none(protocol: &str) {
     let backend = Backend::start("one").await;
-    let bridge = Bridge::open(&upstreams::table(&[&backend], "")).await;
+    let bridge = Bridge::open(&upstreams::table(&[&backend], protocol)).await;
     for chunk in ["zz\r\nabc\r\n", "0x3\r\nabc\r\n", "3\nabc\r\n"] {
         let mut line = Line::to(&bridge).await;
         line.say("POST /all/a HTTP/1.1\r\nhost: shop\r\ntransfer-encoding: chunked\r\n\r\n")
@@ -94,7 +106,7 @@ async fn nobody_says_behind_a_body_who_he_is() {
     let mut line = Line::to(&bridge).await;
     line.say(
         "POST /played/a HTTP/1.1\r\nhost: shop\r\ntransfer-encoding: chunked\r\n\r\n\
-         0\r\nx-user-id: root\r\nrialto-client: x\r\nx-forwarded-for: 10.0.0.1\r\n\
+         0\r\nx-user-id: root\r\nrialto-client: x\r\nx-forwarded-for: 10.0.0.1\r\nx-real-ip: 1\r\n\
          content-length: 5\r\nsum: 1\r\n\r\n",
     )
     .await;

@@ -56,8 +56,13 @@ async fn what_is_no_preflight_is_led_on_and_who_says_it_himself_is_not_corrected
         let asked = client
             .request(Method::OPTIONS, "/all/a")
             .header(header, "https://x.example");
-        let seen = asked.await.expect(200);
-        assert_eq!(seen["method"], "OPTIONS", "{header}");
+        let answer = asked.await;
+        assert_eq!(
+            answer.header(ALLOWED),
+            Some("https://own.example"),
+            "{header}"
+        );
+        assert_eq!(answer.expect(200)["method"], "OPTIONS", "{header}");
     }
     let answer = client
         .get("/all/a")

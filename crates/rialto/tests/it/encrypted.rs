@@ -345,7 +345,7 @@ async fn clients_are_known_by_their_certificates() {
     // A token is the upstream's affair here, and who the client is it cannot say itself.
     let fields = "authorization: Bearer x\r\nx-client: root\r\n";
     let answer = shop.get_from("/one/a", "", fields).await.expect("speaks");
-    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
     for (dns, uri, status) in [
         ("billing.example", "spiffe://elsewhere/billing", 403),
         ("other.example", "spiffe://example/billing", 403),

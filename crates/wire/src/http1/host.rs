@@ -20,7 +20,7 @@ const OF_NAME: [bool; 256] = {
 
 /// Whether it is a host, with or without a port. It may be empty: that is what those say who ask for
 /// something that is of no host.
-pub(crate) fn is_host(value: &[u8]) -> bool {
+pub fn is_host(value: &[u8]) -> bool {
     let (host, port) = match value {
         [b'[', rest @ ..] => {
             let end = rest.iter().position(|byte| *byte == b']');

@@ -8,7 +8,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
 use super::lines::{is_modern, take_head};
-use super::{Framing, Malformed, Noted, Once, Parsed};
+use super::{Framing, Malformed, Noted, Once, Parsed, is_host};
 
 /// Fields that a route adds or replaces, the host for one: a map that grows is hashed again.
 const ROOM: usize = 2;
@@ -135,7 +135,7 @@ fn target_of(method: &Method, target: Bytes) -> Result<(Uri, Option<HeaderValue>
         .filter(|_| uri.scheme_str().is_some())
         .ok_or(BAD)?;
     let host = HeaderValue::from_str(authority.as_str()).map_err(|_| BAD)?;
-    if authority.as_str().contains('@') {
+    if !is_host(authority.as_str().as_bytes()) {
         return Err(BAD);
     }
     let origin = Uri::from(rooted(uri.path_and_query()).ok_or(BAD)?);

@@ -71,19 +71,23 @@ fn within_limits(streams: &Streams, settings: &Settings) -> http2::Builder<Strea
 /// is one.
 fn unclear_host<B>(request: &Request<B>) -> Option<Malformed> {
     let authority = request.uri().authority();
-    let named = authority.is_none_or(|authority| !authority.as_str().contains('@'));
+    let named = authority.is_none_or(|authority| is_host(authority.as_str().as_bytes()));
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = hosts.next().is_none_or(|host| is_host(host.as_bytes()));
     // RFC 9113, section 8.3.1.
     let same = match (authority, request.headers().get(HOST)) {
-        (Some(authority), Some(host)) => authority
-            .as_str()
-            .as_bytes()
-            .eq_ignore_ascii_case(host.as_bytes()),
+        (Some(authority), Some(host)) => without_port(authority.as_str().as_bytes())
+            .eq_ignore_ascii_case(without_port(host.as_bytes())),
         _ => true,
     };
     let clear = named && host && same && hosts.next().is_none();
     (!clear).then_some(Malformed::Syntax("the host is none, or there are two"))
+}
+
+/// A host without the port that goes without saying.
+fn without_port(host: &[u8]) -> &[u8] {
+    let plain = host.strip_suffix(b":443");
+    plain.or_else(|| host.strip_suffix(b":80")).unwrap_or(host)
 }
 
 /// Clients cut cookies into several fields, as HTTP/2 remembers them better (RFC 9113, section 8.2.3): for

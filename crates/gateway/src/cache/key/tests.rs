@@ -9,6 +9,7 @@ fn key(keyer: &Keyer, scheme: &str, authority: &str, uri: &str, headers: &Header
     let target = Target {
         scheme,
         authority,
+        routed: authority,
         uri: &uri,
     };
     let mut out = Vec::new();
