@@ -314,3 +314,28 @@ fn part_of_part() -> Problem {
     let detail = "a part of an answer cannot be put together itself";
     Problem::new(Kind::NotFound, codes::NO_ROUTE, detail)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_has_no_port_and_no_dot_at_its_end() {
+        for (uri, named, host) in [
+            ("/", "shop.example:8080", "shop.example"),
+            ("/", "shop.example.:80", "shop.example"),
+            ("http://shop.example.:80/", "other.example", "shop.example"),
+            ("/", "", ""),
+        ] {
+            let uri: Uri = uri.parse().expect("a target");
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, named.parse().expect("valid"));
+            let asked = Asked {
+                method: &Method::GET,
+                uri: &uri,
+                headers: &headers,
+            };
+            assert_eq!(asked.host(), host, "{uri} {named}");
+        }
+    }
+}

@@ -133,3 +133,20 @@ fn claims(shown: &ClientCertificate) -> Map<String, Value> {
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fingerprint_of;
+
+    #[test]
+    fn a_fingerprint_is_read_however_it_is_written() {
+        let plain = "ab".repeat(32);
+        let printed = vec!["AB"; 32].join(":");
+        for written in [&plain, &printed] {
+            assert_eq!(fingerprint_of(written).as_ref(), Some(&plain));
+        }
+        for none in ["", "ab", &"xy".repeat(32), &"ab".repeat(33)] {
+            assert_eq!(fingerprint_of(none), None, "{none}");
+        }
+    }
+}

@@ -145,3 +145,25 @@ fn what_does_not_count_does_not_reach_the_upstream() {
     assert_eq!(sent("/p?%75tm=2"), None);
     assert_ne!(bare(&keyer, "/p?%75tm=2"), bare(&keyer, "/p"));
 }
+
+#[test]
+fn what_was_led_here_by_another_host_is_another_answer() {
+    let uri: Uri = "/a".parse().expect("a target");
+    let key = |authority, routed| {
+        let target = Target {
+            scheme: "http",
+            authority,
+            routed,
+            uri: &uri,
+        };
+        let mut out = Vec::new();
+        keyer(&CacheSettings::default()).write(&mut out, target, &HeaderMap::new());
+        out
+    };
+    assert_eq!(
+        key("a.example", "A.example:80"),
+        key("a.example", "a.example")
+    );
+    assert_ne!(key("a.example", "b.example"), key("a.example", "a.example"));
+    assert_ne!(key("a.example", "b.example"), key("b.example", "b.example"));
+}
