@@ -124,7 +124,7 @@ fn fits(template: &[Segment<'_>], path: &str) -> bool {
             None => (left, None),
         };
         rest = match segment {
-            Segment::Rest => return !left.is_empty(),
+            Segment::Rest => return true,
             Segment::One if here.is_empty() => return false,
             Segment::Fixed(text) if *text != here => return false,
             Segment::One | Segment::Fixed(_) => behind,
@@ -198,8 +198,12 @@ fn search(
             let route = &routes[*at];
             Reverse(route.headers.len() * 2 + usize::from(!route.methods.is_empty()))
         });
-        if let Some(at) = here.iter().find(|at| holds(&routes[**at], method, headers)) {
-            return Some(Found::Route(*at));
+        // Who answers GET answers HEAD, unless somebody else does.
+        let instead = (*method == Method::HEAD).then_some(&Method::GET);
+        for method in [Some(method), instead].into_iter().flatten() {
+            if let Some(at) = here.iter().find(|at| holds(&routes[**at], method, headers)) {
+                return Some(Found::Route(*at));
+            }
         }
         let of_others = here.iter().flat_map(|at| &routes[*at].methods);
         others.extend(of_others.filter(|known| *known != method).cloned());
