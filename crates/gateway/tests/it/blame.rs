@@ -131,3 +131,23 @@ async fn a_server_that_says_nothing_is_asked_once_more_though_it_is_the_only_one
     let answer = line.hear("ok").await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }
+
+#[tokio::test]
+async fn a_request_that_is_repeated_is_one_failure() {
+    // Nobody is there.
+    let table = r#"
+        [gateway.upstream.all]
+        servers = ["http://127.0.0.1:1"]
+        [[gateway.route]]
+        name = "all"
+        path = "/all"
+        upstream = "all"
+    "#;
+    let bridge = Bridge::open(table).await;
+    for ejected in [false, false, false, false, true] {
+        let asked = bridge.client().get("/all").await;
+        asked.problem(503, "server.unavailable");
+        let states = bridge.admin().get("/gateway/upstreams").await.expect(200);
+        assert_eq!(states["all"][0]["ejected"], ejected);
+    }
+}

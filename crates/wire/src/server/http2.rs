@@ -206,4 +206,27 @@ mod tests {
             assert_eq!(all, [joined]);
         }
     }
+
+    #[test]
+    fn whom_a_request_is_for_is_said_once_or_alike() {
+        for (authority, host, clear) in [
+            ("a.example", None, true),
+            ("a.example", Some("A.example"), true),
+            ("a.example", Some("a.example:443"), true),
+            ("a.example", Some("b.example"), false),
+            ("a.example:8080", Some("a.example"), false),
+            ("a.example:evil", None, false),
+            ("a@b.example", None, false),
+        ] {
+            let uri: Uri = format!("https://{authority}/").parse().expect("a target");
+            let mut request = Request::new(());
+            *request.uri_mut() = uri;
+            if let Some(host) = host {
+                let host = HeaderValue::from_static(host);
+                request.headers_mut().insert(HOST, host);
+            }
+            let found = unclear_host(&request).is_none();
+            assert_eq!(found, clear, "{authority} {host:?}");
+        }
+    }
 }

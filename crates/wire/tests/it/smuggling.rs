@@ -145,6 +145,14 @@ async fn hosts_and_targets_that_two_would_read_differently() {
             "GET / HTTP/1.1\r\nhost: x/admin\r\n\r\n",
         ),
         (
+            "a target whose port is none",
+            "GET http://x:evil/ HTTP/1.1\r\nhost: x\r\n\r\n",
+        ),
+        (
+            "a target with more than an address in brackets",
+            "GET http://[::1]x/ HTTP/1.1\r\nhost: x\r\n\r\n",
+        ),
+        (
             "a host with two ports",
             "GET / HTTP/1.1\r\nhost: x:80:81\r\n\r\n",
         ),
