@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::task::{Context, Poll};
 
 use futures_util::TryFutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::MapOk;
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderName, ORIGIN,
 };
@@ -18,15 +18,13 @@ use wire::Body;
 use wire::fields::remove_if;
 
 use crate::Config;
-
-/// The answer, which is on its way.
-type Answering = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+use crate::filter::Answering;
 
 /// Tells browsers, before and after what is inside.
 #[derive(Clone)]
-pub(crate) struct Crossing<S>(Cors<Aside<S>>);
+pub(crate) struct CorsService<S>(Cors<Aside<S>>);
 
-impl<S> Crossing<S> {
+impl<S> CorsService<S> {
     /// Around `inner`, as the configuration says.
     pub(crate) fn new(config: &Config, inner: S) -> Self {
         Self(layer(config).layer(Aside(inner)))
@@ -53,24 +51,24 @@ fn layer(config: &Config) -> CorsLayer {
         .max_age(std::time::Duration::from_secs(3600))
 }
 
-impl<S> Service<Request<Body>> for Crossing<S>
+impl<S> Service<Request<Body>> for CorsService<S>
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     S::Future: Send + 'static,
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Answering;
+    type Future = Answering<'static>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.0.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Answering {
+    fn call(&mut self, mut request: Request<Body>) -> Answering<'static> {
         if *request.method() == Method::OPTIONS && !is_preflight(request.headers()) {
             // The layer would answer it.
             *request.method_mut() = Method::GET;
-            request.extensions_mut().insert(Options);
+            request.extensions_mut().insert(NoPreflight);
         }
         Box::pin(self.0.call(request).map_ok(|mut response| {
             if let Some(Own(own)) = response.extensions_mut().remove::<Own>() {
@@ -94,7 +92,7 @@ fn is_of_cors(name: &HeaderName) -> bool {
 
 /// In the extensions of an `OPTIONS` that no browser has sent before another request.
 #[derive(Debug, Clone, Copy)]
-struct Options;
+struct NoPreflight;
 
 /// What an upstream has said itself, in the extensions of its answer.
 #[derive(Debug, Clone)]
@@ -104,32 +102,36 @@ struct Own(HeaderMap);
 #[derive(Clone)]
 struct Aside<S>(S);
 
+/// Changes an answer.
+type Change = fn(Response<Body>) -> Response<Body>;
+
 impl<S> Service<Request<Body>> for Aside<S>
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
-    S::Future: Send + 'static,
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Answering;
+    type Future = MapOk<S::Future, Change>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.0.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Answering {
-        if request.extensions_mut().remove::<Options>().is_some() {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        if request.extensions_mut().remove::<NoPreflight>().is_some() {
             *request.method_mut() = Method::OPTIONS;
         }
-        Box::pin(self.0.call(request).map_ok(|mut response| {
-            let headers = response.headers();
-            if headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
-                let own = headers.iter().filter(|(name, _)| is_of_cors(name));
-                let own = own.map(|(name, value)| (name.clone(), value.clone()));
-                let own = Own(own.collect());
-                response.extensions_mut().insert(own);
-            }
-            response
-        }))
+        self.0.call(request).map_ok(put_aside)
     }
+}
+
+fn put_aside(mut response: Response<Body>) -> Response<Body> {
+    let headers = response.headers();
+    if headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
+        let own = headers.iter().filter(|(name, _)| is_of_cors(name));
+        let own = own.map(|(name, value)| (name.clone(), value.clone()));
+        let own = Own(own.collect());
+        response.extensions_mut().insert(own);
+    }
+    response
 }

@@ -2,6 +2,7 @@
 
 use http::header::{CONNECTION, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use wire::http1::is_websocket;
 
 /// Those that always do.
 const HOP_BY_HOP: [HeaderName; 4] = [CONNECTION, TE, TRANSFER_ENCODING, UPGRADE];
@@ -25,13 +26,10 @@ pub(crate) fn end(headers: &mut HeaderMap) {
     strip_named(headers);
     headers.remove(CONNECTION);
     headers.remove("http2-settings");
-    let protocol = headers.get(UPGRADE).map(HeaderValue::as_bytes);
-    match protocol {
-        Some(protocol) if protocol.eq_ignore_ascii_case(b"websocket") => {
-            headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        }
-        Some(_) => drop(headers.remove(UPGRADE)),
-        None => {}
+    if headers.get(UPGRADE).is_some_and(is_websocket) {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    } else {
+        headers.remove(UPGRADE);
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! A route has one [`Guard`]. It looks for what the request presents, has it verified by the
 //! one source that it belongs to (an [`issuer`] by the claim `iss`, an [`introspection`], a
-//! file of [`keys`], the [`certificates`] of clients), checks what the route [wants](access), [tells](tell) the upstream, and leaves
-//! the [`Identity`] in the request's extensions for what comes after.
+//! file of [`keys`], the [`certificates`] of clients), checks what the route [wants](access),
+//! [tells](tell) the upstream, and leaves the [`Identity`] in the request's extensions for what comes
+//! after.
 //!
 //! ```text
 //! request -> strip what only the gateway may say -> presented? -> verified? -> enough? -> inside
@@ -139,13 +140,6 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
-}
-
-/// The SHA-256 of a certificate as its claims have it, from however programs write it: `AB:CD:...`.
-pub(crate) fn fingerprint_of(written: &str) -> Option<String> {
-    let digits = written.replace(':', "").to_ascii_lowercase();
-    let plain = digits.len() == 64 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    plain.then_some(digits)
 }
 
 /// What a token is remembered by: never itself.

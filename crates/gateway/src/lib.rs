@@ -76,7 +76,7 @@ use wire::workers::PerWorker;
 use self::access_log::RefusedLog;
 use self::cache::{CachePurge, HttpCache, PurgesElsewhere, StoreSettings};
 pub use self::config::{Config, Fronts};
-use self::cors::Crossing;
+use self::cors::CorsService;
 use self::dispatch::Dispatch;
 use self::door::Door;
 use self::identity::{Revocation, RevokeError, SharedRevocations};
@@ -116,7 +116,7 @@ pub struct Services {
 pub struct Gateway(Arc<Inner>);
 
 /// What every request passes first; without the room for CORS, which is large, where there is none.
-type Stack = Either<Box<Crossing<Entry<Dispatch>>>, Entry<Dispatch>>;
+type Stack = Either<Box<CorsService<Entry<Dispatch>>>, Entry<Dispatch>>;
 
 /// The gateway, as one connection finds it: all of it in a place of its own, as the future of a connection
 /// has several for this.
@@ -204,7 +204,7 @@ impl Gateway {
             if config.cors_origins.is_empty() {
                 Either::Right(entry)
             } else {
-                Either::Left(Box::new(Crossing::new(config, entry)))
+                Either::Left(Box::new(CorsService::new(config, entry)))
             }
         };
         Ok(Self(Arc::new(Inner {
@@ -244,21 +244,15 @@ impl Gateway {
         what: Revocation<'_>,
         until: Timestamp,
     ) -> Result<(), RevokeError> {
-        if !self.0.live.present().identities().vouch(source) {
-            return Err(RevokeError::Stranger(source.to_owned()));
-        }
         if until <= self.0.callers.sources.now() {
-            return Err(RevokeError::Over);
+            return Err(RevokeError::Expired);
         }
-        let fingerprint;
-        let what = match what {
-            Revocation::Token(written) if self.knows_certificates(source) => {
-                fingerprint =
-                    identity::fingerprint_of(written).ok_or(RevokeError::NoFingerprint)?;
-                Revocation::Token(&fingerprint)
-            }
-            what => what,
+        let name = {
+            let present = self.0.live.present();
+            let name = present.identities().revocable(source, what)?;
+            name.into_owned()
         };
+        let what = what.called(&name);
         match &self.0.revoked {
             Some(shared) => shared.revoke(source, what, until).await,
             None => {
@@ -267,11 +261,6 @@ impl Gateway {
                 Ok(())
             }
         }
-    }
-
-    fn knows_certificates(&self, source: &str) -> bool {
-        let present = self.0.live.present();
-        present.identities().knows_certificates(source)
     }
 
     /// Whether it knows all that it has to know before it is asked: what other instances have

@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::{AsciiSet, utf8_percent_encode};
+
 /// Why a path is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadPath {
@@ -21,8 +23,8 @@ pub(crate) enum BadPath {
 }
 
 /// The normal form of `path`: escapes of unreserved characters are taken out, others have capital
-/// digits, what is no ASCII is escaped, and there are no dot segments. An escaped slash stays escaped: it separates nothing.
-/// Empty segments stay: they may mean something to a backend.
+/// digits, what is no ASCII is escaped, and there are no dot segments. An escaped slash stays escaped:
+/// it separates nothing. Empty segments stay: they may mean something to a backend.
 pub(crate) fn normalise(path: &str) -> Result<Cow<'_, str>, BadPath> {
     if !path.starts_with('/') {
         return Err(BadPath::Relative);
@@ -54,10 +56,12 @@ pub(crate) fn normalise(path: &str) -> Result<Cow<'_, str>, BadPath> {
 }
 
 fn unescape(path: &str) -> Result<String, BadPath> {
+    // What is no ASCII should have been.
+    let escaped = |part| utf8_percent_encode(part, &AsciiSet::EMPTY);
     let mut out = String::with_capacity(path.len());
     let mut rest = path;
     while let Some(at) = rest.find('%') {
-        push_escaped(&mut out, &rest[..at]);
+        out.extend(escaped(&rest[..at]));
         let digits = rest.get(at + 1..at + 3).ok_or(BadPath::Escape)?;
         if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return Err(BadPath::Escape);
@@ -75,21 +79,8 @@ fn unescape(path: &str) -> Result<String, BadPath> {
         }
         rest = &rest[at + 3..];
     }
-    push_escaped(&mut out, rest);
+    out.extend(escaped(rest));
     Ok(out)
-}
-
-/// What is no ASCII, and should have been escaped, is.
-fn push_escaped(out: &mut String, part: &str) {
-    for letter in part.chars() {
-        if letter.is_ascii() {
-            out.push(letter);
-        } else {
-            for byte in letter.encode_utf8(&mut [0; 4]).bytes() {
-                out.push_str(&format!("%{byte:02X}"));
-            }
-        }
-    }
 }
 
 /// Takes out `.` and `..` (RFC 3986, section 5.2.4), but refuses what leads above the root.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use http::{HeaderMap, HeaderName, Method};
 
 /// The conditions of one route.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Conditions {
     /// Exact (`api.example.com`) or with one wildcard label (`*.example.com`); none for any.
     pub(crate) hosts: Vec<String>,

@@ -35,7 +35,7 @@ pub(crate) use self::access_log::AccessLog;
 pub(crate) use self::at_once::AtOnce;
 pub(crate) use self::check::{all_conditions, server, target};
 pub(crate) use self::compose::{Compose, Part};
-pub(crate) use self::files::Files;
+pub(crate) use self::files::{Files, Stamp, stamp};
 pub(crate) use self::identity::{
     Auth, Away, CalledBy, Certificates, Forwarded, Introspection, Issuer, Keys, Named,
 };

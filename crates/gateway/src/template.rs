@@ -1,5 +1,10 @@
 //! Texts with captures in them: `/v2/{id}`.
 
+use percent_encoding::{AsciiSet, utf8_percent_encode};
+
+/// What begins and parts the members of a query, or stands for a space there.
+const OF_MEMBERS: AsciiSet = AsciiSet::EMPTY.add(b'&').add(b';').add(b'=').add(b'+');
+
 /// Plain pieces and names, in turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Text(Vec<Piece>);
@@ -50,13 +55,10 @@ impl Text {
                 }
                 Piece::Name(name) => {
                     let value = value(name).unwrap_or_default();
-                    for letter in value.chars() {
-                        match letter {
-                            '&' | ';' | '=' | '+' if in_query && name != "query" => {
-                                out.push_str(&format!("%{:02X}", u32::from(letter)));
-                            }
-                            letter => out.push(letter),
-                        }
+                    if in_query && name != "query" {
+                        out.extend(utf8_percent_encode(value, &OF_MEMBERS));
+                    } else {
+                        out.push_str(value);
                     }
                 }
             }

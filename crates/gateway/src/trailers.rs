@@ -1,14 +1,10 @@
 //! Trailers of requests: what clients may not say before a body they may not say behind it.
 
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::Poll;
 
-use bytes::Bytes;
 use http::HeaderName;
-use http_body::{Frame, SizeHint};
 use platform::http::entry::{REQUEST_ID, TRACEPARENT};
-use wire::{Body, BoxError};
-
+use wire::Body;
 use wire::fields::remove_if;
 
 use crate::client_address::is_of_hops;
@@ -24,44 +20,20 @@ pub(crate) fn none(body: Body) -> Body {
     without(body, |_| true)
 }
 
-fn without(body: Body, such: fn(&HeaderName) -> bool) -> Body {
-    if body.whole().is_some() {
-        return body;
-    }
-    Body::new(Without { body, such })
-}
-
-struct Without {
-    body: Body,
-    such: fn(&HeaderName) -> bool,
-}
-
 fn is_of_gateway(name: &HeaderName) -> bool {
     is_foreign(name) || is_of_hops(name) || [REQUEST_ID, TRACEPARENT].contains(name)
 }
 
-impl http_body::Body for Without {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let mut frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        if let Some(Ok(frame)) = &mut frame
+fn without(body: Body, such: fn(&HeaderName) -> bool) -> Body {
+    if body.whole().is_some() {
+        return body;
+    }
+    body.through(move |mut polled| {
+        if let Poll::Ready(Some(Ok(frame))) = &mut polled
             && let Some(trailers) = frame.trailers_mut()
         {
-            remove_if(trailers, self.such);
+            remove_if(trailers, such);
         }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
+        polled
+    })
 }

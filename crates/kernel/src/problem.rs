@@ -31,7 +31,7 @@ pub enum Kind {
     /// 405: the path exists, the method does not.
     MethodNotAllowed,
     /// 408: the client took too long to send it.
-    TimedOut,
+    RequestTimeout,
     /// 409: at odds with the present state.
     Conflict,
     /// 412: `If-Match` names a version that is gone.
@@ -67,7 +67,7 @@ const KINDS: [(Kind, u16, &str); 20] = [
     (Kind::Forbidden, 403, "Not allowed"),
     (Kind::NotFound, 404, "Not found"),
     (Kind::MethodNotAllowed, 405, "Method not allowed"),
-    (Kind::TimedOut, 408, "Request not sent in time"),
+    (Kind::RequestTimeout, 408, "Request not sent in time"),
     (Kind::Conflict, 409, "Conflict with the present state"),
     (Kind::Stale, 412, "Changed in the meantime"),
     (Kind::TooLarge, 413, "Body too large"),
@@ -182,7 +182,7 @@ pub mod codes {
         /// The request cannot be read: broken JSON, a bad header, a bad path.
         MALFORMED = "request.malformed",
         /// The rest of the request did not come in time.
-        TIMED_OUT = "request.timeout",
+        REQUEST_TIMEOUT = "request.timeout",
         /// Readable, but a field breaks a rule; `errors` names each.
         INVALID = "request.invalid",
         /// The body is nested more deeply than the limit.

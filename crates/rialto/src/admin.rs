@@ -13,10 +13,11 @@ use gateway::Gateway;
 use gateway::cache::PurgeMode;
 use gateway::identity::{Revocation, RevokeError};
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::CONTENT_TYPE;
 use kernel::problem::codes;
 use kernel::{Kind, Problem, Timestamp};
 use platform::db::Db;
+use platform::http::write;
 use platform::metrics::Metrics;
 use product::ProductService;
 use serde::{Deserialize, Serialize};
@@ -217,7 +218,9 @@ async fn revoke(State(gateway): State<Gateway>, Json(revoke): Json<Revoke>) -> R
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(error @ RevokeError::Unshared(_)) => unavailable(&error.to_string()),
         Err(
-            error @ (RevokeError::Stranger(_) | RevokeError::NoFingerprint | RevokeError::Over),
+            error @ (RevokeError::UnknownSource(_)
+            | RevokeError::NotAFingerprint
+            | RevokeError::Expired),
         ) => invalid(&error.to_string()),
         Err(full) => (StatusCode::INSUFFICIENT_STORAGE, format!("{full}\n")).into_response(),
     }
@@ -225,17 +228,14 @@ async fn revoke(State(gateway): State<Gateway>, Json(revoke): Json<Revoke>) -> R
 
 /// What asks for nothing that could be done.
 fn invalid(why: &str) -> Response {
-    let problem = Problem::new(Kind::Invalid, codes::INVALID, why);
-    let headers = [(CONTENT_TYPE, "application/problem+json")];
-    (StatusCode::UNPROCESSABLE_ENTITY, headers, Json(problem)).into_response()
+    told(&Problem::new(Kind::Invalid, codes::INVALID, why))
 }
 
 /// A 503 that can be repeated.
 fn unavailable(why: &str) -> Response {
-    let problem = Problem::unavailable(codes::UNAVAILABLE, why, 1);
-    let headers = [
-        (CONTENT_TYPE, "application/problem+json"),
-        (RETRY_AFTER, "1"),
-    ];
-    (StatusCode::SERVICE_UNAVAILABLE, headers, Json(problem)).into_response()
+    told(&Problem::unavailable(codes::UNAVAILABLE, why, 1))
+}
+
+fn told(problem: &Problem) -> Response {
+    write(problem).map(axum::body::Body::new)
 }

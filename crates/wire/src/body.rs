@@ -16,6 +16,9 @@ use crate::link::{BodyError, SharedLink};
 /// Whatever a body of somebody else fails with.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
+/// What a body is polled to.
+pub type Polled = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
+
 /// A body. Nothing is read before somebody asks for it.
 ///
 /// It is one pointer, as answers are moved through many hands: with it they are what a processor moves
@@ -83,6 +86,13 @@ impl Body {
             return Self::empty();
         }
         Self::of(Kind::Other(body.map_err(Into::into).boxed_unsync()))
+    }
+
+    /// The same body, of which everything that it is polled to passes `through`; it is as long as it was.
+    #[must_use]
+    pub fn through(self, through: impl FnMut(Polled) -> Polled + Send + Unpin + 'static) -> Self {
+        let body = self;
+        Self::new(Through { body, through })
     }
 
     fn of(kind: Kind) -> Self {
@@ -183,6 +193,29 @@ impl http_body::Body for Body {
             Kind::Http2(incoming) => incoming.size_hint(),
             Kind::Other(body) => body.size_hint(),
         }
+    }
+}
+
+struct Through<F> {
+    body: Body,
+    through: F,
+}
+
+impl<F: FnMut(Polled) -> Polled + Unpin> http_body::Body for Through<F> {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        (self.through)(polled)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -179,13 +179,13 @@ impl Pool {
         mut body: Body,
     ) -> Result<Response<Body>, ExchangeError> {
         if self.0.settings.http2 {
-            let fate = watched::Fate::default();
-            let mut request = Request::from_parts(asking.parts.clone(), fate.watch(body));
+            let progress = watched::Progress::default();
+            let mut request = Request::from_parts(asking.parts.clone(), progress.watch(body));
             added::insert(asking.added, request.headers_mut())?;
             let exchange = self.0.http2.exchange(&self.0, request);
             let exchange = Box::pin(tokio::time::timeout_at(asking.ends, exchange));
             let result = exchange.await.unwrap_or(Err(ExchangeError::Slow));
-            return result.map_err(|error| fate.blame(error));
+            return result.map_err(|error| progress.blame(error));
         }
         if let Some(link) = self.take_idle(asking.begun, asking.ends) {
             let copy = if asking.again { body.try_clone() } else { None };

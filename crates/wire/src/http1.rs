@@ -12,7 +12,7 @@ pub(crate) mod write;
 pub(crate) use self::decoder::{Decoded, Decoder};
 pub use self::host::is_host;
 pub(crate) use self::request::rooted;
-pub use self::request::{RequestHead, parse_request};
+pub use self::request::{RequestHead, is_websocket, parse_request};
 pub use self::response::{ResponseHead, parse_response};
 
 use bytes::Bytes;

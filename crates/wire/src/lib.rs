@@ -30,7 +30,7 @@ pub mod turn;
 mod woken;
 pub mod workers;
 
-pub use self::body::{Body, BoxError};
+pub use self::body::{Body, BoxError, Polled};
 pub use self::link::BodyError;
 pub use self::stream::{Duplex, Stream};
 pub use self::tunnel::{Upgrade, Upgraded};

@@ -3,11 +3,11 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
-use wire::{Body, BoxError};
+use http_body::SizeHint;
+use wire::{Body, BoxError, Polled};
 
 use super::Trail;
 
@@ -27,9 +27,10 @@ impl Received {
             return Self::Whole(bytes.len() as u64);
         }
         let bytes = Arc::new(AtomicU64::new(0));
-        *body = Body::new(Read {
-            body: std::mem::take(body),
-            bytes: bytes.clone(),
+        let read = bytes.clone();
+        *body = std::mem::take(body).through(move |polled| {
+            read.fetch_add(length(&polled), Ordering::Relaxed);
+            polled
         });
         Self::Counted(bytes)
     }
@@ -39,34 +40,6 @@ impl Received {
             Self::Whole(bytes) => *bytes,
             Self::Counted(bytes) => bytes.load(Ordering::Relaxed),
         }
-    }
-}
-
-struct Read {
-    body: Body,
-    bytes: Arc<AtomicU64>,
-}
-
-impl http_body::Body for Read {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        self.bytes
-            .fetch_add(length(frame.as_ref()), Ordering::Relaxed);
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 
@@ -86,10 +59,7 @@ impl http_body::Body for Sent {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         let more = match &polled {
             // An answer to HEAD is never read: it does not break off.
@@ -97,10 +67,7 @@ impl http_body::Body for Sent {
             Poll::Ready(Some(Ok(_))) => !self.body.is_end_stream(),
             Poll::Ready(None) => false,
         };
-        let bytes = match &polled {
-            Poll::Ready(frame) => length(frame.as_ref()),
-            Poll::Pending => 0,
-        };
+        let bytes = length(&polled);
         if let Some(answer) = &mut self.trail.answer {
             answer.sent = Some(answer.sent.unwrap_or_default() + bytes);
             answer.cut = more;
@@ -117,7 +84,10 @@ impl http_body::Body for Sent {
     }
 }
 
-fn length(frame: Option<&Result<Frame<Bytes>, BoxError>>) -> u64 {
-    let data = frame.and_then(|frame| frame.as_ref().ok()?.data_ref());
+fn length(polled: &Polled) -> u64 {
+    let data = match polled {
+        Poll::Ready(Some(Ok(frame))) => frame.data_ref(),
+        _ => None,
+    };
     data.map_or(0, |data| data.len() as u64)
 }

@@ -47,20 +47,17 @@ impl Target<'_> {
     /// the scheme and the host, these count, as the upstream hears of them, too. An authority in the target
     /// counts more than `Host` (RFC 9110, section 7.2).
     pub(crate) fn with<R>(uri: &Uri, headers: &HeaderMap, look: impl FnOnce(Target<'_>) -> R) -> R {
-        let named = || {
-            let host = || headers.get(HOST)?.to_str().ok();
-            uri.authority()
-                .map(|authority| authority.as_str())
-                .or_else(host)
-        };
+        let host = || headers.get(HOST)?.to_str().ok();
+        let named = uri.authority().map(|authority| authority.as_str());
+        let routed = named.or_else(host).unwrap_or_default();
         RequestContext::with_current(|context| {
             let origin = context.and_then(RequestContext::origin);
             let scheme = origin.map(|origin| origin.scheme.as_str());
             let host = origin.and_then(|origin| origin.host.as_ref()?.to_str().ok());
             look(Target {
                 scheme: scheme.or(uri.scheme_str()).unwrap_or("http"),
-                authority: host.unwrap_or_else(|| named().unwrap_or_default()),
-                routed: named().unwrap_or_default(),
+                authority: host.unwrap_or(routed),
+                routed,
                 uri,
             })
         })

@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, Collected, Limited};
 use kernel::problem::codes;
 use kernel::{Kind, Problem};
 use parking_lot::Mutex;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use platform::http::refuse;
 use tokio::time::Instant;
 use wire::deadline::before;
@@ -48,6 +49,15 @@ pub(super) struct Part {
 struct Kept {
     time: Duration,
     documents: quick_cache::sync::Cache<String, (Instant, Bytes)>,
+}
+
+impl Kept {
+    /// What a document is kept under: whom it is asked of depends on the host, too.
+    fn key(&self, sheet: &Sheet<'_, '_>, target: &str) -> String {
+        Target::with(&sheet.request.uri, &sheet.request.headers, |of| {
+            format!("{} {} {} {target}", of.scheme, of.authority, of.routed)
+        })
+    }
 }
 
 /// What became of a part.
@@ -110,12 +120,12 @@ impl Part {
         let Some(target) = self.target(sheet, needed) else {
             return Got::nothing(refuse(self.unavailable("a part that it needs is missing")));
         };
-        // Whom it is asked of depends on the host, too.
-        let key = Target::with(&sheet.request.uri, &sheet.request.headers, |of| {
-            format!("{} {} {} {target}", of.scheme, of.authority, of.routed)
-        });
-        if let Some(kept) = &self.kept
-            && let Some((until, document)) = kept.documents.get(&key)
+        let kept = self
+            .kept
+            .as_ref()
+            .map(|kept| (kept, kept.key(sheet, &target)));
+        if let Some((kept, key)) = &kept
+            && let Some((until, document)) = kept.documents.get(key)
             && turn::now() < until
         {
             return Got::Document(document);
@@ -134,7 +144,7 @@ impl Part {
                 )))
             }
             Some(got) => {
-                if let (Some(kept), Got::Document(document)) = (&self.kept, &got) {
+                if let (Some((kept, key)), Got::Document(document)) = (kept, &got) {
                     let until = turn::now() + kept.time;
                     kept.documents.insert(key, (until, document.clone()));
                 }
@@ -215,15 +225,14 @@ impl Part {
     }
 }
 
+/// What could mean something in a target: all but what RFC 3986 calls unreserved (section 2.3).
+const MEANINGFUL: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 /// A text as a part of a target: everything is escaped that could mean something there.
 fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
+    utf8_percent_encode(text, &MEANINGFUL).to_string()
 }

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use kernel::Timestamp;
 use serde_json::{Map, Value};
 use wire::tls::{ClientCertificate, Name};
 
 use super::refusal::Refused;
-use super::{Identity, Shared};
+use super::{Identity, Shared, date};
 use crate::table::{self, CalledBy};
 
 /// Certificates whose identities are remembered; others are read again.
@@ -74,15 +73,14 @@ impl Certificates {
                 "the certificate is of nobody who may call",
             ));
         }
+        let claims = claims(shown);
         Ok(Identity {
             source: self.name.clone(),
             subject,
             scopes: scopes.clone(),
             roles: roles.clone(),
-            claims: claims(shown),
-            expires: Some(Timestamp::from_micros(
-                shown.expires().saturating_mul(1_000_000),
-            )),
+            expires: date(&claims, "exp"),
+            claims,
         })
     }
 }
@@ -105,6 +103,13 @@ fn subject(shown: &ClientCertificate, called_by: CalledBy) -> Option<String> {
 fn sha256(shown: &ClientCertificate) -> String {
     let bytes = shown.fingerprint().iter();
     bytes.map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The SHA-256 of a certificate as its claims have it, from however programs write it: `AB:CD:...`.
+pub(super) fn fingerprint_of(written: &str) -> Option<String> {
+    let digits = written.replace(':', "").to_ascii_lowercase();
+    let plain = digits.len() == 64 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    plain.then_some(digits)
 }
 
 /// All that it says, and what stands for the id and the times of a token.
@@ -136,7 +141,7 @@ fn claims(shown: &ClientCertificate) -> Map<String, Value> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fingerprint_of;
+    use super::fingerprint_of;
 
     #[test]
     fn a_fingerprint_is_read_however_it_is_written() {

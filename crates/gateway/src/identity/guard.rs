@@ -80,16 +80,18 @@ impl Guard {
             } else {
                 Presented::Nobody
             };
-            match (presented, self.shown(request)) {
-                (Presented::Nobody, Some(shown)) => (shown, None),
-                (Presented::Nobody, None) if self.optional => return Ok(()),
-                (Presented::Nobody, None) if !self.reads_headers() => {
-                    let why = "the route wants a certificate, and the client has shown none";
-                    return Err(Refused::Forbidden(why));
-                }
-                (Presented::Nobody, None) => return Err(Refused::Missing),
-                (Presented::Key(header, key), _) => (self.owner(header, key), Some(header.clone())),
-                (Presented::Bearer(token), _) => (self.bearer(token).await, Some(AUTHORIZATION)),
+            match presented {
+                Presented::Key(header, key) => (self.owner(header, key), Some(header.clone())),
+                Presented::Bearer(token) => (self.bearer(token).await, Some(AUTHORIZATION)),
+                Presented::Nobody => match self.shown(request) {
+                    Some(shown) => (shown, None),
+                    None if self.optional => return Ok(()),
+                    None if self.reads_headers() => return Err(Refused::Missing),
+                    None => {
+                        let why = "the route wants a certificate, and the client has shown none";
+                        return Err(Refused::Forbidden(why));
+                    }
+                },
             }
         };
         let headers = request.headers_mut();
@@ -166,6 +168,13 @@ impl Guard {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
+    use bytes::Bytes;
+    use http::{HeaderMap, HeaderValue};
+    use http_body::Frame;
+    use http_body_util::{BodyExt, StreamBody};
+
     use super::*;
 
     #[tokio::test]
@@ -177,6 +186,24 @@ mod tests {
             let admitted = guard.admit(&mut Request::new(Body::empty())).await;
             let status = admitted.err().map(|answer| answer.status().as_u16());
             assert_eq!(status, refused);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_upstream_is_told_of_the_caller_nobody_says_behind_the_body() {
+        let said = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static("root"))]);
+        for (forward, passed) in [("{ subject = 'x-who' }", false), ("{}", true)] {
+            let auth = format!("by = []\noptional = true\nforward = {forward}");
+            let auth: table::Auth = toml::from_str(&auth).expect("right");
+            let guard = Guard::new(&auth, &Identities::default());
+            let frames = [Frame::data(Bytes::from("a")), Frame::trailers(said.clone())];
+            let frames = frames.map(Ok::<_, Infallible>);
+            let body = Body::new(StreamBody::new(futures_util::stream::iter(frames)));
+            let mut request = Request::new(body);
+            guard.admit(&mut request).await.expect("anybody may");
+            let body = request.into_body().collect().await.expect("whole");
+            let trailers = body.trailers().expect("they are at its end");
+            assert_eq!(!trailers.is_empty(), passed, "{forward}");
         }
     }
 }

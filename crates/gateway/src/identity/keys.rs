@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use http::HeaderName;
@@ -14,7 +13,7 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
 use super::Identity;
-use crate::table;
+use crate::table::{self, Stamp, stamp};
 
 /// Bytes of a file.
 const FILE_LIMIT: u64 = 8 << 20;
@@ -40,8 +39,6 @@ pub(super) struct KeyFile {
     /// What the file was like when it was read.
     seen: Mutex<Option<Stamp>>,
 }
-
-type Stamp = (SystemTime, u64);
 
 impl KeyFile {
     /// Reads a checked file.
@@ -95,11 +92,6 @@ impl KeyFile {
         claims.insert(String::from("scope"), Value::from(owner.scopes.join(" ")));
         Identity::from_claims(&self.name, &owner.name, "roles", claims)
     }
-}
-
-fn stamp(file: &Path) -> Option<Stamp> {
-    let of = std::fs::metadata(file).ok()?;
-    Some((of.modified().ok()?, of.len()))
 }
 
 /// Reads a file of keys.

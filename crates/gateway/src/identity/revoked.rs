@@ -43,13 +43,13 @@ pub enum RevokeError {
     Full(#[from] Full),
     /// Nothing would be revoked by it.
     #[error("no issuer, introspection or kind of certificates of the table is called `{0}`")]
-    Stranger(String),
+    UnknownSource(String),
     /// Nobody has such a certificate.
     #[error("`token` is the SHA-256 of a certificate: 64 hexadecimal digits")]
-    NoFingerprint,
+    NotAFingerprint,
     /// Nothing would be left of it.
     #[error("`until` is over: what was to be revoked has expired")]
-    Over,
+    Expired,
     /// Redis has not taken it.
     #[error(
         "it is revoked in this instance; whether the others hear of it is not known, so repeat the \
@@ -111,9 +111,17 @@ impl Sets {
 }
 
 impl<'a> Revocation<'a> {
-    fn name(self) -> &'a str {
+    pub(super) fn name(self) -> &'a str {
         let (Self::Token(name) | Self::Subject(name)) = self;
         name
+    }
+
+    /// The same, called so.
+    pub(crate) fn called(self, name: &str) -> Revocation<'_> {
+        match self {
+            Self::Token(_) => Revocation::Token(name),
+            Self::Subject(_) => Revocation::Subject(name),
+        }
     }
 }
 

@@ -1,16 +1,17 @@
 //! All that can say who calls, by the names of the table.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kernel::Sources;
 use platform::metrics::Metrics;
 
-use super::certificates::Certificates;
+use super::certificates::{Certificates, fingerprint_of};
 use super::introspection::Introspection;
 use super::issuer::Issuer;
 use super::keys::KeyFile;
-use super::revoked::Revocations;
+use super::revoked::{Revocation, Revocations, RevokeError};
 use crate::table::Table;
 
 /// What outlives every table. Cheap to clone.
@@ -82,16 +83,24 @@ impl Identities {
         }
     }
 
-    /// Whether one of them that vouches for what can be revoked is called `name`.
-    pub(crate) fn vouch(&self, name: &str) -> bool {
-        self.issuers.contains_key(name)
-            || self.introspections.contains_key(name)
-            || self.certificates.contains_key(name)
-    }
-
-    /// Whether certificates are known by this name.
-    pub(crate) fn knows_certificates(&self, name: &str) -> bool {
-        self.certificates.contains_key(name)
+    /// By what name `source` knows what is to be revoked; fails where it would know nothing by it.
+    pub(crate) fn revocable<'a>(
+        &self,
+        source: &str,
+        what: Revocation<'a>,
+    ) -> Result<Cow<'a, str>, RevokeError> {
+        if self.certificates.contains_key(source) {
+            return match what {
+                Revocation::Subject(name) => Ok(name.into()),
+                Revocation::Token(written) => fingerprint_of(written)
+                    .map(Cow::from)
+                    .ok_or(RevokeError::NotAFingerprint),
+            };
+        }
+        if self.issuers.contains_key(source) || self.introspections.contains_key(source) {
+            return Ok(what.name().into());
+        }
+        Err(RevokeError::UnknownSource(source.to_owned()))
     }
 
     /// Reads the files of keys that have changed.

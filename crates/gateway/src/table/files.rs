@@ -10,9 +10,9 @@ const LARGEST: u64 = 16 << 20;
 /// Files that were read, with how they were.
 #[derive(Debug, Default)]
 pub(crate) struct Files {
-    read: Vec<(PathBuf, Option<State>)>,
+    read: Vec<(PathBuf, Option<Stamp>)>,
     /// How they were when they were looked at last, if that was another way.
-    seen: Option<Vec<Option<State>>>,
+    seen: Option<Vec<Option<Stamp>>>,
     /// How often somebody was waited for who may not be done.
     waits: u32,
 }
@@ -21,13 +21,13 @@ pub(crate) struct Files {
 const LOOKS: u32 = 20;
 
 /// When a file was written, and how long it is.
-type State = (SystemTime, u64);
+pub(crate) type Stamp = (SystemTime, u64);
 
 impl Files {
     /// Reads a file.
     pub(crate) fn read(&mut self, file: &Path) -> io::Result<String> {
         // Before it is read: what is written meanwhile is read again.
-        self.read.push((file.to_owned(), state(file)));
+        self.read.push((file.to_owned(), stamp(file)));
         if std::fs::metadata(file)?.len() > LARGEST {
             let problem = format!("it has more than {LARGEST} bytes");
             return Err(io::Error::new(ErrorKind::FileTooLarge, problem));
@@ -38,23 +38,25 @@ impl Files {
     /// Whether one of them was written again, and whoever did so is done: all are as they were when this
     /// was asked before, and none is empty. One that is away is about to be replaced.
     pub(crate) fn changed(&mut self) -> bool {
-        let now: Vec<Option<State>> = self.read.iter().map(|(file, _)| state(file)).collect();
-        let pairs = || now.iter().zip(&self.read);
-        let mut written_again = pairs().filter(|(now, (_, then))| now.is_some() && *now != then);
-        if written_again.next().is_none() {
+        let now: Vec<Option<Stamp>> = self.read.iter().map(|(file, _)| stamp(file)).collect();
+        let pairs = now.iter().zip(&self.read);
+        let written_again = pairs.filter(|(now, (_, then))| *now != then);
+        let lengths = written_again.filter_map(|(now, _)| now.map(|(_, length)| length));
+        // An empty one is about to be written.
+        let Some(shortest) = lengths.min() else {
             (self.seen, self.waits) = (None, 0);
             return false;
-        }
+        };
         self.waits += 1;
-        let begun = pairs()
-            .any(|(now, (_, then))| now.is_some_and(|(_, length)| length == 0) && *now != *then);
-        let settled = self.seen.as_ref() == Some(&now) && !begun || self.waits > LOOKS;
+        let same = self.seen.as_ref() == Some(&now);
+        let settled = (same && shortest > 0) || self.waits > LOOKS;
         self.seen = Some(now);
         settled
     }
 }
 
-fn state(file: &Path) -> Option<State> {
+/// How a file is, if it is there.
+pub(crate) fn stamp(file: &Path) -> Option<Stamp> {
     let of = std::fs::metadata(file).ok()?;
     Some((of.modified().ok()?, of.len()))
 }

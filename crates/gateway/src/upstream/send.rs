@@ -181,7 +181,7 @@ impl Upstream {
             }
             ExchangeError::Unsent => {
                 let detail = "the body of the request did not come in time";
-                Problem::new(Kind::TimedOut, codes::TIMED_OUT, detail)
+                Problem::new(Kind::RequestTimeout, codes::REQUEST_TIMEOUT, detail)
             }
             ExchangeError::Request(why) => {
                 let detail = format!("the body of the request cannot be passed on: {why}");

@@ -130,33 +130,32 @@ impl<'s> Checker<'s> {
     /// Checks a value, which is at `place`.
     pub(super) fn check(&mut self, id: Id, value: &Value, place: &Place<'_>) {
         let spared = None;
+        let subject = Subject {
+            value,
+            place,
+            spared,
+        };
+        self.apart(|checker| checker.subject(id, subject));
+    }
+
+    /// Looks at another value than that of which is noted what was evaluated.
+    fn apart<R>(&mut self, look: impl FnOnce(&mut Self) -> R) -> R {
         let outer = self.evaluated.take();
-        self.subject(
-            id,
-            Subject {
-                value,
-                place,
-                spared,
-            },
-        );
+        let looked = look(self);
         self.evaluated = outer;
+        looked
     }
 
     /// Whether a value is what the schema says; nothing is told.
     pub(super) fn fits(&mut self, id: Id, value: &Value) -> bool {
         let place = &Place::Root("");
         let spared = None;
-        let outer = self.evaluated.take();
-        let fits = self.subject_fits(
-            id,
-            Subject {
-                value,
-                place,
-                spared,
-            },
-        );
-        self.evaluated = outer;
-        fits
+        let subject = Subject {
+            value,
+            place,
+            spared,
+        };
+        self.apart(|checker| checker.subject_fits(id, subject))
     }
 
     fn subject_fits(&mut self, id: Id, subject: Subject<'_>) -> bool {

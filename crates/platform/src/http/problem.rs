@@ -56,8 +56,8 @@ pub fn is_refusal(response: &http::Response<Body>) -> bool {
     response.extensions().get::<Unwritten>().is_some()
 }
 
-/// The problem as `application/problem+json`.
-pub(crate) fn write(problem: &Problem) -> http::Response<Body> {
+/// The problem as `application/problem+json`, for those whom no [`entry`](super::entry) stands before.
+pub fn write(problem: &Problem) -> http::Response<Body> {
     let body = serde_json::to_vec(problem).expect("problems are plain data");
     let mut response = http::Response::new(Body::full(body));
     *response.status_mut() = status(problem);

@@ -290,7 +290,7 @@ fn connection_settings(settings: &HttpSettings) -> Settings {
 fn refuse(malformed: Malformed) -> Response<Body> {
     let (kind, code) = match malformed {
         Malformed::TooLarge => (Kind::HeadersTooLarge, codes::HEADERS_TOO_LARGE),
-        Malformed::Slow => (Kind::TimedOut, codes::TIMED_OUT),
+        Malformed::Slow => (Kind::RequestTimeout, codes::REQUEST_TIMEOUT),
         _ => (Kind::Malformed, codes::MALFORMED),
     };
     let status = wire::server::status(malformed).as_u16();

@@ -89,8 +89,12 @@ impl First {
             Some(authority) => drop(headers.insert(HOST, authority)),
             None => one_host(noted.host, modern)?,
         }
-        let upgrade = headers.get(UPGRADE).filter(|_| noted.upgrades && modern);
-        let upgrade = upgrade.filter(|protocol| is_websocket(protocol)).cloned();
+        let upgrade = if noted.upgrades && modern {
+            let protocol = headers.get(UPGRADE);
+            protocol.filter(|protocol| is_websocket(protocol)).cloned()
+        } else {
+            None
+        };
         let expects = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
         let expects = noted.expect && modern && headers.get(EXPECT).is_some_and(expects);
         Ok(Parsed::Head(RequestHead {
@@ -112,7 +116,7 @@ impl First {
 
 /// Whether a connection may become one of this protocol: what is behind a WebSocket are its messages, where
 /// `h2c` would be requests that nobody looks at (and is obsolete: RFC 9113, section 3.1).
-fn is_websocket(protocol: &HeaderValue) -> bool {
+pub fn is_websocket(protocol: &HeaderValue) -> bool {
     protocol.as_bytes().eq_ignore_ascii_case(b"websocket")
 }
 

@@ -1,5 +1,6 @@
 //! What a request must be for each route, and whether all can stand beside each other.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use http::Method;
@@ -16,12 +17,12 @@ pub(super) fn paths(table: &Table) -> Vec<Finding> {
         .chain(table.composes.iter().map(toml::Spanned::span))
         .collect();
     let span = |at: usize| spans.get(at).cloned();
-    let mut findings = Vec::new();
+    let (mut findings, mut known) = (Vec::new(), HashSet::new());
     for (at, of_route) in conditions.iter().enumerate() {
         if let Some(problem) = unreachable(&of_route.path) {
             findings.push((span(at), problem));
         }
-        if conditions[..at].contains(of_route) {
+        if !known.insert(of_route) {
             let problem = "no request gets here: a route before it is for the same";
             findings.push((span(at), String::from(problem)));
         }
