@@ -257,6 +257,9 @@ async fn a_part_that_is_the_same_for_everybody_is_kept_for_a_while() {
         assert_eq!(document["kept"]["target"], format!("/a/{id}"));
     }
     assert_eq!((a.requests(), b.requests()), (2, 5));
+    // Who answers GET answers HEAD.
+    let head = bridge.client().request(http::Method::HEAD, "/all/1").await;
+    assert_eq!((head.status, &*head.bytes), (200, &b""[..]));
     // For another host it may be another document.
     let elsewhere = bridge
         .client()

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use platform::config::Layers;
 use platform::tasks::Shutdown;
 use rialto::{Handle, Hooks, Listeners, PartEnded, Role, Server, Settings};
+use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ConfigBuilder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -28,15 +30,18 @@ fn renew(folder: &Path) -> Arc<rustls::ClientConfig> {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("made");
     std::fs::write(folder.join("shop.pem"), made.cert.pem()).expect("writes");
     std::fs::write(folder.join("shop.key"), made.signing_key.serialize_pem()).expect("writes");
+    Arc::new(trusting(made.cert.der().clone()).with_no_client_auth())
+}
+
+/// A client that trusts this server.
+fn trusting(server: CertificateDer<'static>) -> ConfigBuilder<ClientConfig, WantsClientCert> {
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(made.cert.der().clone()).expect("a certificate");
+    roots.add(server).expect("a certificate");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
+    ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("versions")
         .with_root_certificates(roots)
-        .with_no_client_auth();
-    Arc::new(config)
 }
 
 impl Running {
@@ -290,16 +295,10 @@ impl Authority {
         params.subject_alt_names.push(uri);
         let key = rcgen::KeyPair::generate().expect("a key");
         let signed = params.signed_by(&key, &self.0).expect("signed");
-        let mut roots = rustls::RootCertStore::empty();
         let server = CertificateDer::from_pem_file(folder.join("shop.pem"));
-        roots.add(server.expect("there")).expect("a certificate");
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_root_certificates(roots)
-            .with_client_auth_cert(vec![signed.der().clone()], key);
+        let config = trusting(server.expect("there"));
+        let config = config.with_client_auth_cert(vec![signed.der().clone()], key);
         Arc::new(config.expect("a pair"))
     }
 }
@@ -309,7 +308,7 @@ fn table_of_machines(url: &str) -> String {
     format!(
         r#"
         [gateway.upstream.one]
-        servers = ["{}"]
+        servers = ["{url}"]
         [gateway.certificates.machines]
         called_by = "uri"
         allow = ["spiffe://example/*"]
@@ -323,8 +322,7 @@ fn table_of_machines(url: &str) -> String {
         roles = ["machine"]
         claims = {{ dns = "billing.example" }}
         forward = {{ subject = "x-client", claims.sha256 = "x-client-sha256" }}
-        "#,
-        url
+        "#
     )
 }
 
