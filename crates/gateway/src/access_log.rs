@@ -217,9 +217,16 @@ impl Trail {
         if let Some(answer) = &self.answer {
             return Some(answer.status);
         }
-        let deadline = self.context.as_ref().and_then(|context| context.deadline);
-        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            return Some(StatusCode::GATEWAY_TIMEOUT);
+        let late = self.context.as_ref().filter(|context| {
+            let deadline = context.deadline();
+            deadline.is_some_and(|deadline| deadline <= Instant::now())
+        });
+        if let Some(context) = late {
+            return Some(if context.awaits_body() {
+                StatusCode::REQUEST_TIMEOUT
+            } else {
+                StatusCode::GATEWAY_TIMEOUT
+            });
         }
         std::thread::panicking().then_some(StatusCode::INTERNAL_SERVER_ERROR)
     }

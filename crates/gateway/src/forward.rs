@@ -1,6 +1,7 @@
 //! The innermost service of a route: rewrites the request, and sends it to an upstream.
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use kernel::{Kind, Problem};
 use platform::context::RequestContext;
 use platform::http::entry::{REQUEST_ID, TRACEPARENT, write_refusal};
 use platform::http::{Origin, refuse};
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 use wire::client::{Added, Fields};
 use wire::fields::remove_if;
 use wire::{Body, turn};
@@ -135,11 +136,7 @@ impl Forward {
                 (Ok(()), LeadsTo::Shop(shop)) => {
                     // Boxed, so that what is led to upstreams is not as large.
                     let request = Request::from_parts(parts, body);
-                    let answering = ask_shop(shop.as_deref(), request, &told);
-                    let answered = timeout_at(sending.deadline, answering);
-                    Box::pin(answered)
-                        .await
-                        .unwrap_or_else(|_| Err(late_shop()))
+                    Box::pin(ask_shop(shop.as_deref(), request, &told, sending.deadline)).await
                 }
                 (Err(problem), _) => Err(problem),
             };
@@ -158,7 +155,7 @@ impl Forward {
         // What was done before, a signature verified or a body changed, is nothing that the upstream takes.
         let begun = turn::look();
         let deadline = begun + self.deadline;
-        let caller = context.and_then(|context| context.deadline);
+        let caller = context.and_then(RequestContext::deadline);
         Sending {
             begun,
             same: false,
@@ -203,6 +200,21 @@ impl Told {
     fn origin(&self) -> Option<&Origin> {
         self.context.as_ref()?.origin()
     }
+
+    /// By how much the body of the request has put off when it has to be answered.
+    fn put_off(&self) -> Duration {
+        let context = self.context.as_deref();
+        context.map(RequestContext::put_off).unwrap_or_default()
+    }
+
+    fn late_shop(&self) -> Problem {
+        let context = self.context.as_deref();
+        if context.is_some_and(RequestContext::awaits_body) {
+            return Problem::late_body();
+        }
+        let detail = "the shop gave no answer in time";
+        Problem::new(Kind::DeadlineExceeded, codes::DEADLINE, detail)
+    }
 }
 
 impl Added for Told {
@@ -242,19 +254,26 @@ async fn ask_shop(
     shop: Option<&Shop>,
     request: Request<Body>,
     told: &Told,
+    deadline: Instant,
 ) -> Result<Response<Body>, Problem> {
     let shop = shop.ok_or_else(no_upstream)?;
     let uri = request.uri().clone();
-    let mut response = shop.call(request).await;
+    let mut answering = pin!(shop.call(request));
+    let (begun, mut ends) = (told.put_off(), deadline);
+    let mut response = loop {
+        if let Ok(response) = timeout_at(ends, answering.as_mut()).await {
+            break response;
+        }
+        let later = deadline + told.put_off().saturating_sub(begun);
+        if later <= ends {
+            return Err(told.late_shop());
+        }
+        ends = later;
+    };
     if let Some(context) = &told.context {
         write_refusal(&mut response, uri.path(), context.trace);
     }
     Ok(response)
-}
-
-fn late_shop() -> Problem {
-    let detail = "the shop gave no answer in time";
-    Problem::new(Kind::DeadlineExceeded, codes::DEADLINE, detail)
 }
 
 fn no_upstream() -> Problem {

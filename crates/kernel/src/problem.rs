@@ -367,6 +367,12 @@ impl Problem {
         Self::new(Kind::Unavailable, code, detail).again_after(seconds)
     }
 
+    /// The body of a request has not come in time.
+    pub fn late_body() -> Self {
+        let detail = "the body of the request did not come in time";
+        Self::new(Kind::RequestTimeout, codes::REQUEST_TIMEOUT, detail)
+    }
+
     /// The same problem, worth another try after `seconds`.
     pub fn again_after(mut self, seconds: u32) -> Self {
         self.0.retry_after = Some(seconds);

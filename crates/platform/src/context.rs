@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::mem;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -37,8 +37,9 @@ pub struct RequestContext {
     pub trace: TraceContext,
     /// The same as text, which every request is written with twice or thrice.
     traceparent: TraceText,
-    /// When its caller stops waiting.
-    pub deadline: Option<Instant>,
+    /// When its caller stops waiting, if all of it is here.
+    deadline: Option<Instant>,
+    upload: Upload,
     /// What it is called in answers and logs, if it is a request.
     pub request_id: Option<RequestId>,
     /// The connection that it came on, if it is a request, and its listener tells
@@ -46,6 +47,15 @@ pub struct RequestContext {
     pub connection: Option<Connection>,
     origin: OnceLock<Origin>,
     statements: AtomicU32,
+}
+
+/// How the body of a request comes.
+#[derive(Debug, Default)]
+struct Upload {
+    /// By how many microseconds the deadline is put off.
+    put_off: AtomicU64,
+    /// Whether the next part is waited for.
+    awaited: AtomicBool,
 }
 
 impl RequestContext {
@@ -82,6 +92,7 @@ impl RequestContext {
             trace,
             traceparent: trace.text(),
             deadline,
+            upload: Upload::default(),
             request_id: None,
             connection: None,
             origin: OnceLock::new(),
@@ -143,10 +154,37 @@ impl RequestContext {
         });
     }
 
+    /// When its caller stops waiting. While the body of a request comes, that is [put off](Self::put_off).
+    pub fn deadline(&self) -> Option<Instant> {
+        Some(self.deadline? + self.put_off())
+    }
+
+    /// By how much the body of a request has put its deadline off so far.
+    pub fn put_off(&self) -> Duration {
+        Duration::from_micros(self.upload.put_off.load(Ordering::Relaxed))
+    }
+
+    /// Whether the next part of the request's body has not come: it is the client that is late.
+    pub fn awaits_body(&self) -> bool {
+        self.upload.awaited.load(Ordering::Relaxed)
+    }
+
+    /// A part of the body has come, which puts the deadline off by `put_off` in all.
+    pub(crate) fn body_comes(&self, put_off: Duration) {
+        let micros = u64::try_from(put_off.as_micros()).unwrap_or(u64::MAX);
+        self.upload.put_off.fetch_max(micros, Ordering::Relaxed);
+        self.upload.awaited.store(false, Ordering::Relaxed);
+    }
+
+    /// The next part of the body is waited for.
+    pub(crate) fn body_awaited(&self) {
+        self.upload.awaited.store(true, Ordering::Relaxed);
+    }
+
     /// How long the caller still waits, at most `limit`.
     pub fn remaining(&self, limit: Duration) -> Duration {
         let left = self
-            .deadline
+            .deadline()
             .map(|deadline| deadline.saturating_duration_since(Instant::now()));
         left.map_or(limit, |left| left.min(limit))
     }
@@ -176,7 +214,7 @@ impl Entered {
     ///
     /// # Panics
     /// While something runs in it: who does has it as the current one.
-    pub fn context(&self) -> &RequestContext {
+    pub fn context(&self) -> &Arc<RequestContext> {
         self.0.as_ref().expect("nothing runs in it")
     }
 

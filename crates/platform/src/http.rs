@@ -17,6 +17,7 @@ pub mod refused;
 mod reply;
 pub mod route;
 pub mod serve;
+mod upload;
 
 use std::time::Duration;
 
@@ -44,6 +45,9 @@ pub struct HttpSettings {
     pub uri_limit: usize,
     /// Bytes of a body.
     pub body_limit: usize,
+    /// Bytes of a body that a client has to send each second, on the average, for the time that it takes
+    /// not to count; 0 if it counts.
+    pub body_rate: usize,
     /// How deeply JSON may be nested.
     pub json_depth: usize,
     /// Answers slower than this are logged.

@@ -282,6 +282,7 @@ fn http(layers: &Layers) -> HttpSettings {
         header_limit: section.bytes("header_limit"),
         uri_limit: section.parse("uri_limit"),
         body_limit: section.bytes("body_limit"),
+        body_rate: section.bytes("body_rate"),
         json_depth: section.parse("json_depth"),
         slow: layers.section("telemetry").duration("slow"),
         connections: layers.section("gateway").parse("connections"),

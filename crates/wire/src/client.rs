@@ -183,8 +183,7 @@ impl Pool {
             let mut request = Request::from_parts(asking.parts.clone(), progress.watch(body));
             added::insert(asking.added, request.headers_mut())?;
             let exchange = self.0.http2.exchange(&self.0, request);
-            let exchange = Box::pin(tokio::time::timeout_at(asking.ends, exchange));
-            let result = exchange.await.unwrap_or(Err(ExchangeError::Slow));
+            let result = Box::pin(progress.within(asking, exchange)).await;
             return result.map_err(|error| progress.blame(error));
         }
         if let Some(link) = self.take_idle(asking.begun, asking.ends) {

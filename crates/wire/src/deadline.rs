@@ -41,7 +41,7 @@ impl Deadline {
     }
 
     /// From now on it is at `ends`.
-    pub(crate) fn until(&mut self, ends: Instant) {
+    pub fn until(&mut self, ends: Instant) {
         self.ends = ends;
     }
 

@@ -227,8 +227,9 @@ impl Change {
     ) -> Result<(Option<Bytes>, Body), Problem> {
         let looked = look(headers, body, self.body.limit, patience).await;
         let looked = looked.map_err(|unread| match (unread, self.side) {
-            (Unread::Late, _) => {
-                let detail = "the body did not come in time";
+            (Unread::Late, Side::Request) => Problem::late_body(),
+            (Unread::Late, Side::Response) => {
+                let detail = "the body of the answer did not come in time";
                 Problem::new(Kind::DeadlineExceeded, codes::DEADLINE, detail)
             }
             (Unread::BrokeOff, Side::Request) => {

@@ -179,10 +179,7 @@ impl Upstream {
                 let detail = format!("the upstream `{name}` gave no answer in time");
                 Problem::new(Kind::DeadlineExceeded, codes::DEADLINE, detail)
             }
-            ExchangeError::Unsent => {
-                let detail = "the body of the request did not come in time";
-                Problem::new(Kind::RequestTimeout, codes::REQUEST_TIMEOUT, detail)
-            }
+            ExchangeError::Unsent => Problem::late_body(),
             ExchangeError::Request(why) => {
                 let detail = format!("the body of the request cannot be passed on: {why}");
                 Problem::new(Kind::Malformed, codes::MALFORMED, detail)

@@ -172,10 +172,7 @@ impl ValidateFilter {
         let limit = self.validation.settings.limit.0;
         let looked = look(&parts.headers, body, limit, self.patience).await;
         looked.map_err(|unread| match unread {
-            Unread::Late => {
-                let detail = "the body did not come in time";
-                Problem::new(Kind::DeadlineExceeded, codes::DEADLINE, detail)
-            }
+            Unread::Late => Problem::late_body(),
             Unread::BrokeOff => {
                 let detail = "the body of the request broke off";
                 Problem::new(Kind::Malformed, codes::MALFORMED, detail)

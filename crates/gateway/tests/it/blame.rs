@@ -1,5 +1,7 @@
 //! What clients do wrong is no fault of the servers behind, and what these say wrong is not passed on.
 
+use std::time::{Duration, Instant};
+
 use testkit::Backend;
 
 use crate::bridge::Bridge;
@@ -30,6 +32,29 @@ async fn who_sends_slowly(protocol: &str) {
     }
     bridge.client().get("/all/a").await.expect(200);
     assert_eq!(upstreams::state(&bridge, &backend).await["ejected"], false);
+}
+
+#[tokio::test]
+async fn who_sends_much_has_the_time_that_it_takes() {
+    for protocol in ["", "http2 = true"] {
+        let backend = Backend::start("one").await;
+        let table = upstreams::table(&[&backend], protocol) + "retries = 0\n";
+        let deadline = Duration::from_millis(500);
+        let settings = [("http.deadline", String::from("500ms"))];
+        let bridge = Bridge::open_with(&table, &[], &settings).await;
+        let mut line = Line::to(&bridge).await;
+        line.say("POST /all/a HTTP/1.1\r\nhost: shop\r\ntransfer-encoding: chunked\r\n\r\n")
+            .await;
+        let (begun, part) = (Instant::now(), "x".repeat(1 << 10));
+        while begun.elapsed() < 3 * deadline {
+            line.say(&format!("{:x}\r\n{part}\r\n", part.len())).await;
+            // Meanwhile others are answered, which takes a moment.
+            bridge.client().get("/all/b").await.expect(200);
+        }
+        line.say("0\r\n\r\n").await;
+        let head = line.hear("\r\n\r\n").await;
+        assert!(head.starts_with("HTTP/1.1 200 "), "{protocol}: {head}");
+    }
 }
 
 #[tokio::test]

@@ -46,6 +46,7 @@ fn context() -> HttpContext {
             header_limit: 4096,
             uri_limit: 200,
             body_limit: 1000,
+            body_rate: 1000,
             json_depth: 8,
             slow: Duration::from_secs(20),
             connections: 100,

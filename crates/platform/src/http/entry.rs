@@ -19,7 +19,7 @@ use wire::{Body, turn};
 
 use super::problem::{Unwritten, refuse, write};
 use super::refused::{Asked, Refused, Watch};
-use super::{ApiError, HttpContext, HttpSettings};
+use super::{ApiError, HttpContext, HttpSettings, upload};
 use crate::context::{Entered, RequestContext, RequestId};
 use crate::telemetry::TraceContext;
 
@@ -104,13 +104,15 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let shared = &*self.shared;
         let said = Said::by(request.headers());
         let asked = (&request, &said);
         let mut arrival = Arrival::of(&shared.http, self.trust, self.connection, asked);
+        let bytes = said.bytes;
+        arrival.watch(&mut request, shared.http.settings.body_rate);
         // Called here and not in the future, which would hold the request, and be so much larger.
-        let running = match too_long(request.uri(), said.bytes, &shared.http.settings) {
+        let running = match too_long(request.uri(), bytes, &shared.http.settings) {
             Some(problem) => {
                 if let Some(watch) = &shared.watch {
                     watch.refused(&arrival.refused(&request, &problem));
@@ -134,6 +136,8 @@ struct Arrival {
     slow: Duration,
     context: Entered,
     uri: Uri,
+    /// Whether its body can put off when it has to be answered.
+    uploads: bool,
 }
 
 impl Arrival {
@@ -159,7 +163,13 @@ impl Arrival {
                 connection,
             )),
             uri: request.uri().clone(),
+            uploads: false,
         }
+    }
+
+    /// Gives the client time for its body.
+    fn watch(&mut self, request: &mut Request<Body>, rate: usize) {
+        self.uploads = upload::watch(request, self.context.context(), self.started, rate);
     }
 
     /// The request as it is refused for `problem`.
@@ -223,6 +233,13 @@ impl Arrival {
             (Ok(()), Poll::Ready(Err(never))) => match never {},
             (Ok(()), Poll::Pending) => {}
             (Err(_), _) => return Poll::Ready(refuse(panicked())),
+        }
+        if self.uploads {
+            let context = self.context.context();
+            late.until((self.started + self.limit + context.put_off()).into());
+            if context.awaits_body() {
+                return late.poll(cx).map(|()| refuse(Problem::late_body()));
+            }
         }
         late.poll(cx).map(|()| refuse(late_answer(self.limit)))
     }

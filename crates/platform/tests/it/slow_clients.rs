@@ -198,6 +198,48 @@ async fn ignore(address: SocketAddr) -> &'static str {
     }
 }
 
+/// What somebody hears who sends `parts` of a body that is `announced`, one each second.
+async fn upload(target: &Target, announced: usize, parts: usize, part: &[u8]) -> String {
+    let mut stream = TcpStream::connect(target.plain).await.expect("connects");
+    let head = format!("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: {announced}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.expect("writes");
+    for _ in 0..parts {
+        sleep(Duration::from_secs(1)).await;
+        stream
+            .write_all(part)
+            .await
+            .expect("is heard until the end");
+    }
+    let mut answer = [0; 1024];
+    let read = stream.read(&mut answer).await.expect("is answered");
+    String::from_utf8_lossy(&answer[..read]).into_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_sends_much_has_the_time_that_it_takes() {
+    let target = Target::open();
+    let (part, begun) = ([b'x'; 2000], Instant::now());
+    let answer = upload(&target, 60 * part.len(), 60, &part).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(begun.elapsed() > 5 * DEADLINE);
+    // Who stops is heard of no more than anybody else.
+    let begun = Instant::now();
+    let answer = upload(&target, 60 * part.len(), 30, &part).await;
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    let ended = begun.elapsed() - Duration::from_secs(30);
+    assert!(ended <= DEADLINE + Duration::from_secs(1), "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_sends_little_has_what_it_is_worth() {
+    let target = Target::open();
+    // A tenth of what is wanted of them: nine more seconds for each ten thousand bytes.
+    let (part, begun) = ([b'x'; 100], Instant::now());
+    let answer = upload(&target, 100 * part.len(), 11, &part).await;
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(begun.elapsed() < DEADLINE + Duration::from_secs(3));
+}
+
 #[tokio::test(start_paused = true)]
 async fn five_hundred_slow_clients_hold_nobody_up() {
     let target = Target::open();

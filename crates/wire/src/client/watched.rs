@@ -1,12 +1,16 @@
 //! A body that somebody else sends: how far that has come, for whoever is to blame when no answer comes.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use http::Response;
 use parking_lot::Mutex;
+use tokio::time::{Instant, timeout_at};
 
-use super::ExchangeError;
+use super::{Asking, ExchangeError};
 use crate::body::{Body, BoxError};
+use crate::turn;
 
 /// How far a body has come.
 #[derive(Debug, Clone, Default)]
@@ -15,9 +19,11 @@ pub(super) struct Progress(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 enum State {
     #[default]
-    Moving,
-    /// The next part of it has not come.
-    Awaited,
+    Unread,
+    /// The last part has come then.
+    Moved(Instant),
+    /// The next part of it has not come; the last one, if there was one, then.
+    Awaited(Option<Instant>),
     /// It broke off.
     Broken(BoxError),
 }
@@ -30,25 +36,56 @@ impl Progress {
         }
         let progress = self.clone();
         body.through(move |polled| {
-            let (state, polled) = match polled {
-                Poll::Pending => (State::Awaited, Poll::Pending),
+            let mut state = progress.0.lock();
+            let (now, polled) = match polled {
+                Poll::Pending => (State::Awaited(state.moved()), Poll::Pending),
                 Poll::Ready(Some(Err(error))) => {
                     let told = error.to_string().into();
                     (State::Broken(error), Poll::Ready(Some(Err(told))))
                 }
-                moved => (State::Moving, moved),
+                moved => (State::Moved(turn::now()), moved),
             };
-            *progress.0.lock() = state;
+            *state = now;
             polled
         })
+    }
+
+    /// What `exchange` comes to in the time that the server has, which begins anew with each part of the
+    /// body.
+    pub(super) async fn within(
+        &self,
+        asking: Asking<'_>,
+        exchange: impl Future<Output = Result<Response<Body>, ExchangeError>>,
+    ) -> Result<Response<Body>, ExchangeError> {
+        let (mut exchange, mut ends) = (pin!(exchange), asking.ends);
+        loop {
+            if let Ok(result) = timeout_at(ends, exchange.as_mut()).await {
+                return result;
+            }
+            let moved = self.0.lock().moved();
+            match moved.map(|moved| moved + asking.limit()) {
+                Some(later) if later > ends => ends = later,
+                _ => return Err(ExchangeError::Slow),
+            }
+        }
     }
 
     /// Who is to blame for `error`: the server, unless it has not got all of the body.
     pub(super) fn blame(&self, error: ExchangeError) -> ExchangeError {
         match std::mem::take(&mut *self.0.lock()) {
-            State::Awaited if matches!(error, ExchangeError::Slow) => ExchangeError::Unsent,
+            State::Awaited(_) if matches!(error, ExchangeError::Slow) => ExchangeError::Unsent,
             State::Broken(why) => ExchangeError::Request(why),
             _ => error,
+        }
+    }
+}
+
+impl State {
+    fn moved(&self) -> Option<Instant> {
+        match self {
+            Self::Moved(then) => Some(*then),
+            Self::Awaited(then) => *then,
+            Self::Unread | Self::Broken(_) => None,
         }
     }
 }
