@@ -197,6 +197,9 @@ impl Router {
         if others.is_empty() {
             return Found::Nothing;
         }
+        if *method != Method::HEAD && others.contains(&Method::GET) {
+            others.push(Method::HEAD);
+        }
         others.sort_by(|a, b| a.as_str().cmp(b.as_str()));
         others.dedup();
         Found::OtherMethods(others)

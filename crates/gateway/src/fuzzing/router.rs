@@ -211,6 +211,9 @@ fn search(
     if others.is_empty() {
         return Some(Found::Nothing);
     }
+    if *method != Method::HEAD && others.contains(&Method::GET) {
+        others.push(Method::HEAD);
+    }
     others.sort_by(|a, b| a.as_str().cmp(b.as_str()));
     others.dedup();
     Some(Found::OtherMethods(others))

@@ -63,7 +63,7 @@ fn who_answers_get_answers_head() {
     assert_eq!(head, Found::Route(1), "unless somebody else does");
     assert_eq!(
         find(Method::POST),
-        Found::OtherMethods(vec![Method::GET, Method::PUT])
+        Found::OtherMethods(vec![Method::GET, Method::HEAD, Method::PUT])
     );
 }
 
@@ -124,7 +124,7 @@ fn methods_and_headers_decide_among_routes_of_one_path() {
         router.find(&Method::POST, "", "/a/1", &headers),
         Found::Route(2)
     );
-    let others = Found::OtherMethods(vec![Method::GET, Method::POST]);
+    let others = Found::OtherMethods(vec![Method::GET, Method::HEAD, Method::POST]);
     assert_eq!(router.find(&Method::PUT, "", "/a/1", &headers), others);
 }
 

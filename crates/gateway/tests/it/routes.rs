@@ -137,7 +137,7 @@ async fn host_method_and_headers_decide() {
         "beta"
     );
     let refused = bridge.client().delete("/a/1").await;
-    assert_eq!(refused.header("allow"), Some("GET, POST"));
+    assert_eq!(refused.header("allow"), Some("GET, HEAD, POST"));
     refused.problem(405, "request.method_not_allowed");
 }
 
