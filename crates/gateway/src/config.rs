@@ -10,7 +10,7 @@ use platform::http::serve::Gate;
 use platform::metrics::Metrics;
 use wire::front::{Front, Proxies};
 use wire::network::Networks;
-use wire::tls::{ClientAuth, Files, LoadErrors, Tls};
+use wire::tls::{Authorities, ClientAuth, Files, LoadErrors, Tls};
 
 use crate::client_address::Forwarding;
 use crate::table::Source;
@@ -219,11 +219,17 @@ fn files(fields: &BTreeMap<String, String>) -> Result<Files, String> {
 }
 
 fn client_auth(section: &mut Section<'_>) -> ClientAuth {
-    let file: Option<std::path::PathBuf> = section.optional("client_ca");
-    match (section.parse("client_auth"), file) {
+    let revoked = section.optional("client_crl");
+    let authorities = section
+        .optional("client_ca")
+        .map(|certificates| Authorities {
+            certificates,
+            revoked,
+        });
+    match (section.parse("client_auth"), authorities) {
         (Demand::Off, _) => ClientAuth::Off,
-        (Demand::Optional, Some(file)) => ClientAuth::Optional(file),
-        (Demand::Required, Some(file)) => ClientAuth::Required(file),
+        (Demand::Optional, Some(authorities)) => ClientAuth::Optional(authorities),
+        (Demand::Required, Some(authorities)) => ClientAuth::Required(authorities),
         (Demand::Optional | Demand::Required, None) => {
             section.report(
                 "client_ca",

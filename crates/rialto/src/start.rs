@@ -9,6 +9,7 @@ use gateway::TableErrors;
 use platform::config::{ConfigError, Layers};
 use platform::db::{DatabaseUrl, DbError, MigrateError, reach};
 use platform::metrics::Metrics;
+use wire::tls::{LoadError, Use};
 
 use crate::{Role, Settings};
 
@@ -61,7 +62,7 @@ pub enum StartError {
     },
     /// A certificate of the public listener cannot be used.
     #[error("{0}")]
-    Certificate(#[source] wire::tls::LoadError),
+    Certificate(#[source] LoadError),
 }
 
 impl StartError {
@@ -80,8 +81,11 @@ impl StartError {
             Self::Database { key, .. } => key.clone(),
             Self::Bind { key, .. } => (*key).to_owned(),
             Self::Table(_) => String::from("gateway.routes"),
-            Self::Certificate(error) if error.of_clients => "gateway.tls.client_ca".to_owned(),
-            Self::Certificate(_) => "gateway.tls.certificates".to_owned(),
+            Self::Certificate(error) => String::from(match error.used {
+                Use::Certificate => "gateway.tls.certificates",
+                Use::Authorities => "gateway.tls.client_ca",
+                Use::Revoked => "gateway.tls.client_crl",
+            }),
             Self::Migrate { .. } | Self::Service { .. } => String::new(),
         }
     }

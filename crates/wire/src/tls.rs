@@ -26,7 +26,7 @@ use tokio::sync::Semaphore;
 pub use self::certificate::{ClientCertificate, Name, Presented};
 pub use self::failure::{HandshakeError, Reason};
 use self::load::Loaded;
-pub use self::load::{LoadError, LoadErrors, Unusable};
+pub use self::load::{LoadError, LoadErrors, Unusable, Use};
 use self::watch::Stamps;
 use crate::server::Protocol;
 use crate::stream::Stream;
@@ -46,23 +46,33 @@ pub struct Files {
     pub key: PathBuf,
 }
 
-/// Whether clients show certificates, and where those are, in PEM, that must have signed them.
+/// Whether clients show certificates, and which are good.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum ClientAuth {
     /// They are not asked.
     #[default]
     Off,
     /// They may.
-    Optional(PathBuf),
+    Optional(Authorities),
     /// Who shows none is not served.
-    Required(PathBuf),
+    Required(Authorities),
+}
+
+/// Who signs the certificates of clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authorities {
+    /// Their certificates, in PEM.
+    pub certificates: PathBuf,
+    /// What they have revoked (RFC 5280, section 5), in PEM: then a list of each authority on the way
+    /// from a certificate to its root is needed.
+    pub revoked: Option<PathBuf>,
 }
 
 impl ClientAuth {
-    fn authorities(&self) -> Option<&PathBuf> {
+    fn authorities(&self) -> Option<&Authorities> {
         match self {
             Self::Off => None,
-            Self::Optional(file) | Self::Required(file) => Some(file),
+            Self::Optional(authorities) | Self::Required(authorities) => Some(authorities),
         }
     }
 }

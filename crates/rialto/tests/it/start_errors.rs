@@ -238,6 +238,41 @@ fn what_stands_before_the_first_request_must_fit_together() {
 }
 
 #[test]
+fn a_revocation_list_that_cannot_be_used_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("made");
+    let write = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("writes");
+        path.display().to_string()
+    };
+    let (certificate, key) = (
+        write("a.pem", made.cert.pem()),
+        write("a.key", made.signing_key.serialize_pem()),
+    );
+    let pair = format!(
+        "gateway.tls.certificates=[{{ certificate = \"{certificate}\", key = \"{key}\" }}]"
+    );
+    let failed = serve(&[
+        "--set",
+        &pair,
+        "--set",
+        "gateway.tls.client_auth=optional",
+        "--set",
+        &format!("gateway.tls.client_ca={certificate}"),
+        "--set",
+        &format!("gateway.tls.client_crl={certificate}"),
+    ]);
+    let lines = [
+        "gateway.tls.client_crl: ",
+        "a.pem: holds no revocation list",
+        "the flag --set gateway.tls.client_crl",
+        "X509 CRL",
+    ];
+    told(&failed.exits(3).err, &lines);
+}
+
+#[test]
 fn a_certificate_that_cannot_be_used_is_told() {
     let pair = "gateway.tls.certificates=[{ certificate = \"nowhere.pem\", key = \"k.pem\" }]";
     let failed = serve(&["--set", pair]).exits(3).err;

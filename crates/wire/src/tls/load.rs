@@ -7,18 +7,19 @@ use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ProducesTickets, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
 use rustls::{RootCertStore, ServerConfig};
 use x509_cert::Certificate;
+use x509_cert::crl::CertificateList;
 use x509_cert::der::Decode;
 
 use super::certificate::{Name, names};
 use super::names::ByName;
-use super::{ClientAuth, Files, InUse, Settings};
+use super::{Authorities, ClientAuth, Files, InUse, Settings};
 
 /// A file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -26,11 +27,22 @@ use super::{ClientAuth, Files, InUse, Settings};
 pub struct LoadError {
     /// Which.
     pub file: PathBuf,
-    /// Whether it is the one that says who signs clients.
-    pub of_clients: bool,
+    /// What it is for.
+    pub used: Use,
     /// Why.
     #[source]
     pub why: Unusable,
+}
+
+/// What a file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// A certificate of ours, or its key.
+    Certificate,
+    /// Who signs clients.
+    Authorities,
+    /// What they have revoked.
+    Revoked,
 }
 
 /// Why a file cannot be used.
@@ -66,12 +78,22 @@ pub enum Unusable {
     /// The authority cannot be used.
     #[error("holds a certificate that cannot be an authority: {0}")]
     Authority(String),
+    /// There is no list in it.
+    #[error("holds no revocation list")]
+    NoList,
+    /// The list cannot be used.
+    #[error("holds a revocation list that cannot be used: {0}")]
+    List(String),
 }
+
+const LIST: &str = "a PEM file with -----BEGIN X509 CRL-----, one for each authority, is needed";
 
 impl LoadError {
     /// What to do.
     pub fn remedy(&self) -> &'static str {
         match self.why {
+            Unusable::NoList | Unusable::List(_) => LIST,
+            Unusable::Malformed(_) if self.used == Use::Revoked => LIST,
             Unusable::Unreadable(_) => "correct the path, or let this user read the file",
             Unusable::Malformed(_) | Unusable::NoCertificate => {
                 "a PEM file with -----BEGIN CERTIFICATE-----, the server's own first, is needed"
@@ -196,7 +218,7 @@ impl Pair {
             let file = file.to_owned();
             move |why| LoadError {
                 file,
-                of_clients: false,
+                used: Use::Certificate,
                 why,
             }
         };
@@ -262,20 +284,32 @@ fn own(
 }
 
 fn clients(settings: &Settings) -> Result<Option<Arc<dyn ClientCertVerifier>>, LoadError> {
-    let Some(file) = settings.client_auth.authorities() else {
+    let Some(Authorities {
+        certificates,
+        revoked,
+    }) = settings.client_auth.authorities()
+    else {
         return Ok(None);
     };
     let wrong = |why| LoadError {
-        file: file.clone(),
-        of_clients: true,
+        file: certificates.clone(),
+        used: Use::Authorities,
         why,
     };
     let mut roots = RootCertStore::empty();
-    for authority in chain(file).map_err(wrong)? {
+    for authority in chain(certificates).map_err(wrong)? {
         let added = roots.add(authority);
         added.map_err(|error| wrong(Unusable::Authority(error.to_string())))?;
     }
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+    let mut verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+    if let Some(file) = revoked {
+        let lists = lists(file).map_err(|why| LoadError {
+            file: file.clone(),
+            used: Use::Revoked,
+            why,
+        })?;
+        verifier = verifier.with_crls(lists);
+    }
     let verifier = match settings.client_auth {
         ClientAuth::Optional(_) => verifier.allow_unauthenticated(),
         ClientAuth::Off | ClientAuth::Required(_) => verifier,
@@ -284,6 +318,22 @@ fn clients(settings: &Settings) -> Result<Option<Arc<dyn ClientCertVerifier>>, L
     verifier
         .map(Some)
         .map_err(|error| wrong(Unusable::Authority(error.to_string())))
+}
+
+/// The revocation lists of a file; one at least, each of which can be read. Those whose next one is due
+/// count until that is here: whoever could keep it away would else shut everybody out.
+fn lists(file: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, Unusable> {
+    let lists = CertificateRevocationListDer::pem_file_iter(file)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(unreadable)?;
+    if lists.is_empty() {
+        return Err(Unusable::NoList);
+    }
+    for list in &lists {
+        let read = CertificateList::from_der(list);
+        read.map_err(|error| Unusable::List(error.to_string()))?;
+    }
+    Ok(lists)
 }
 
 fn unreadable(error: pem::Error) -> Unusable {

@@ -29,9 +29,14 @@ impl Stamps {
     pub(super) fn of(settings: &Settings) -> Self {
         let pairs = settings.certificates.iter();
         let pairs = pairs.flat_map(|files| [&files.certificate, &files.key]);
-        let stamps = pairs
-            .chain(settings.client_auth.authorities())
-            .map(|file| stamp(file));
+        let authorities = settings.client_auth.authorities().into_iter();
+        let of_clients = authorities.flat_map(|authorities| {
+            [
+                Some(&authorities.certificates),
+                authorities.revoked.as_ref(),
+            ]
+        });
+        let stamps = pairs.chain(of_clients.flatten()).map(|file| stamp(file));
         Self(stamps.collect())
     }
 }

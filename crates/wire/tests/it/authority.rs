@@ -3,13 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    IsCa, KeyIdMethod, KeyPair, RevokedCertParams, SanType, SerialNumber, date_time_ymd,
+};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
-use wire::tls::Files;
+use wire::tls::{Authorities, Files};
 
 pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -97,6 +100,35 @@ impl Authority {
 
     pub(crate) fn own_file(&self) -> PathBuf {
         self.write("authority.pem", &self.issuer.pem())
+    }
+
+    /// Whose certificates are good.
+    pub(crate) fn trusted(&self) -> Authorities {
+        Authorities {
+            certificates: self.own_file(),
+            revoked: None,
+        }
+    }
+
+    /// Writes what is revoked: the certificates with these serial numbers.
+    pub(crate) fn revoke(&self, serials: &[u64]) -> PathBuf {
+        let (this_update, next_update) = (date_time_ymd(2020, 1, 1), date_time_ymd(2020, 2, 1));
+        let revoked = serials.iter().map(|serial| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: this_update,
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let list = CertificateRevocationListParams {
+            this_update,
+            next_update,
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let list = list.signed_by(&self.issuer).expect("signed");
+        self.write("revoked.pem", &list.pem().expect("PEM"))
     }
 
     /// Who trusts this authority.

@@ -195,14 +195,14 @@ async fn who_comes_back_shakes_hands_quickly() {
 #[tokio::test]
 async fn clients_show_certificates_if_they_are_asked() {
     let authority = Authority::new();
-    let file = authority.own_file();
+    let trusted = authority.trusted();
     let versions = rustls::ALL_VERSIONS;
     let off = plain_stage(&authority, |_| {}).await;
     let optional =
-        |settings: &mut Settings| settings.client_auth = ClientAuth::Optional(file.clone());
+        |settings: &mut Settings| settings.client_auth = ClientAuth::Optional(trusted.clone());
     let optional = plain_stage(&authority, optional).await;
     let required =
-        |settings: &mut Settings| settings.client_auth = ClientAuth::Required(file.clone());
+        |settings: &mut Settings| settings.client_auth = ClientAuth::Required(trusted.clone());
     let required = plain_stage(&authority, required).await;
 
     let known = || authority.client_with(versions, Some(authority.sign_client()));
@@ -233,8 +233,8 @@ async fn clients_show_certificates_if_they_are_asked() {
 #[tokio::test]
 async fn requests_know_whose_certificate_was_shown() {
     let authority = Authority::new();
-    let file = authority.own_file();
-    let required = |settings: &mut Settings| settings.client_auth = ClientAuth::Required(file);
+    let trusted = authority.trusted();
+    let required = |settings: &mut Settings| settings.client_auth = ClientAuth::Required(trusted);
     let stage = plain_stage(&authority, required).await;
     let signed = authority.sign_client();
     let digest = ring::digest::digest(&ring::digest::SHA256, &signed.certificate);

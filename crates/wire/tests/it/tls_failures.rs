@@ -82,7 +82,7 @@ async fn what_is_wrong_with_certificates_is_told() {
     let files = authority.files("server", &authority.sign(&["localhost"]));
     let plain = settings(vec![files]);
     let mutual = Settings {
-        client_auth: ClientAuth::Required(authority.own_file()),
+        client_auth: ClientAuth::Required(authority.trusted()),
         ..plain.clone()
     };
     let shakes = async |settings: Settings, config: rustls::ClientConfig| {

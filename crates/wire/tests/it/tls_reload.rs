@@ -7,7 +7,7 @@ use rustls::HandshakeKind;
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
-use wire::tls::{ClientAuth, Settings, Tls};
+use wire::tls::{Authorities, ClientAuth, Settings, Tls, Use};
 
 use crate::authority::{Authority, Signed, remove, shake};
 use crate::stage::Stage;
@@ -51,6 +51,8 @@ impl Renewing {
         stream.get_ref().1.peer_certificates().expect("one")[0].clone()
     }
 }
+
+const WRONG: &str = "-----BEGIN X509 CRL-----\naGVsbG8=\n-----END X509 CRL-----\n";
 
 #[tokio::test]
 async fn a_new_pair_counts_for_new_connections_and_open_ones_go_on() {
@@ -169,9 +171,8 @@ async fn one_broken_pair_does_not_keep_the_others_from_being_renewed() {
 async fn whoever_may_no_longer_come_does_not_come_back_on_a_ticket() {
     let [root, other] = [Authority::new(), Authority::new()];
     let server = root.sign(&["localhost"]);
-    let authorities = root.own_file();
     let tls = Tls::load(Settings {
-        client_auth: ClientAuth::Required(authorities),
+        client_auth: ClientAuth::Required(root.trusted()),
         ..settings(vec![root.files("server", &server)])
     });
     let tls = tls.expect("loads");
@@ -193,6 +194,57 @@ async fn whoever_may_no_longer_come_does_not_come_back_on_a_ticket() {
 }
 
 #[tokio::test]
+async fn who_is_revoked_comes_no_more() {
+    let root = Authority::new();
+    let server = root.sign(&["localhost"]);
+    let client = |serial: u64| {
+        let signed = root.sign_changed(&["client.example"], |params| {
+            params.serial_number = Some(serial.into());
+        });
+        Arc::new(root.client_with(rustls::ALL_VERSIONS, Some(signed)))
+    };
+    let [one, two] = [client(1), client(2)];
+    let tls = Tls::load(Settings {
+        client_auth: ClientAuth::Required(Authorities {
+            revoked: Some(root.revoke(&[])),
+            ..root.trusted()
+        }),
+        ..settings(vec![root.files("server", &server)])
+    });
+    let tls = tls.expect("loads");
+    let stage = stage(&tls).await;
+    let served = async |client: &Arc<rustls::ClientConfig>| {
+        let stream = shake(client, stage.address, "localhost").await;
+        match stream {
+            Ok(mut stream) => says(&mut stream, GET).await.is_ok(),
+            Err(_) => false,
+        }
+    };
+    assert!(served(&one).await && served(&two).await);
+    root.revoke(&[1]);
+    assert!(tls.changed());
+    tls.reload().expect("a good list");
+    assert!(!served(&one).await && served(&two).await);
+    // What is no list is refused, and what was known before counts.
+    for (text, why) in [
+        ("garbage", "holds no revocation list"),
+        (WRONG, "that cannot be used"),
+    ] {
+        root.write("revoked.pem", text);
+        let errors = tls.reload().expect_err("no list").0;
+        assert_eq!(errors[0].used, Use::Revoked);
+        assert!(errors[0].to_string().contains(why), "{}", errors[0]);
+        assert!(errors[0].remedy().contains("X509 CRL"));
+        assert!(!served(&one).await && served(&two).await);
+    }
+    // Nothing is known of certificates of an authority that has no list.
+    let other = std::fs::read_to_string(Authority::new().revoke(&[])).expect("reads");
+    root.write("revoked.pem", &other);
+    tls.reload().expect("a list");
+    assert!(!served(&one).await && !served(&two).await);
+}
+
+#[tokio::test]
 async fn every_file_that_cannot_be_used_is_told_at_the_start() {
     let root = Authority::new();
     let good = root.files("good", &root.sign(&["a.example"]));
@@ -200,7 +252,10 @@ async fn every_file_that_cannot_be_used_is_told_at_the_start() {
     let mut missing = good.clone();
     missing.certificate = root.path("missing.pem");
     let loaded = Tls::load(Settings {
-        client_auth: ClientAuth::Optional(good.key.clone()),
+        client_auth: ClientAuth::Optional(Authorities {
+            certificates: good.key.clone(),
+            revoked: None,
+        }),
         ..settings(vec![good.clone(), nameless.clone(), missing])
     });
     let errors = loaded.expect_err("three are wrong").0;
@@ -211,7 +266,11 @@ async fn every_file_that_cannot_be_used_is_told_at_the_start() {
         "{told:?}"
     );
     assert!(told[1].contains("missing.pem: cannot be read"), "{told:?}");
-    assert!(told[2].contains("good.key: holds no certificate") && errors[2].of_clients);
+    assert!(
+        told[2].contains("good.key: holds no certificate"),
+        "{told:?}"
+    );
+    assert_eq!(errors[2].used, Use::Authorities);
     assert!(errors.iter().all(|error| !error.remedy().is_empty()));
     // As the default nobody has to ask for it.
     assert!(Tls::load(settings(vec![nameless, good])).is_ok());
