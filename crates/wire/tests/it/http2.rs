@@ -1,10 +1,15 @@
 //! Connections of HTTP/2 and their ends.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use http::{Request, StatusCode};
+use wire::Body;
+use wire::client::{self, Pool};
 use wire::server::Settings;
 
 use crate::frames::{ACK, DATA, GOAWAY, PING, Raw, frame};
+use crate::grpc::Dial;
 use crate::stage::Stage;
 
 /// Answers the pings of the server until it closes; when that is, and the error that it tells.
@@ -18,6 +23,21 @@ async fn lives(raw: &mut Raw) -> (Duration, Option<u32>) {
         error = next.error().or(error);
     }
     (begun.elapsed(), error)
+}
+
+#[tokio::test]
+async fn what_can_have_no_body_has_no_length() {
+    let stage = Stage::open().await;
+    let settings = client::Settings {
+        http2: true,
+        ..client::Settings::default()
+    };
+    let pool = Pool::new(Arc::new(Dial(stage.address)), settings);
+    let request = Request::get("/empty").header("host", "x");
+    let request = request.body(Body::empty()).expect("a request");
+    let response = pool.exchange(request, true).await.expect("an answer");
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
+    assert!(!response.headers().contains_key("content-length"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -135,7 +135,11 @@ async fn answer(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     Ok(match path.as_str() {
         "/who" => Response::new(Body::full(who(&request))),
         "/ignore" => Response::new(Body::full("ignored")),
-        "/empty" => status(StatusCode::NO_CONTENT, Body::empty()),
+        "/empty" => {
+            let mut response = status(StatusCode::NO_CONTENT, Body::empty());
+            response.headers_mut().insert("content-length", 2.into());
+            response
+        }
         "/long" => Response::new(Body::full(vec![b'x'; 1 << 20])),
         "/stream" => Response::new(Body::new(Unsized::of("streamed"))),
         "/lie" => {
