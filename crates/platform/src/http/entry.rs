@@ -204,7 +204,9 @@ impl Arrival {
         // Who has measured it has just looked at the clock.
         let took = turn::now()
             .into_std()
-            .saturating_duration_since(self.started);
+            .saturating_duration_since(self.started)
+            // What the client takes to send its body is its own affair.
+            .saturating_sub(context.put_off());
         if took > self.slow {
             let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             tracing::warn!(path, millis, trace_id = %trace.trace_id_text(), "a slow answer");

@@ -1,8 +1,6 @@
 //! A channel of Redis that is followed, lost and found again.
 
-use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -16,6 +14,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::log::Log;
 use crate::redis::signal;
 
 /// Notes what it hears. Catching up takes until it is allowed.
@@ -134,27 +133,6 @@ async fn a_channel_of_a_server_that_hangs_is_lost_and_found_again() {
     .await;
 }
 
-/// What this thread logs while the test runs.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("nobody panics here").write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    fn count(&self, text: &str) -> usize {
-        let log = self.0.lock().expect("nobody panics here");
-        String::from_utf8_lossy(&log).matches(text).count()
-    }
-}
-
 /// Takes in so many attempts to connect, and answers none.
 async fn in_vain(url: &str, attempts: usize) {
     let address = url.trim_start_matches("redis://");
@@ -170,10 +148,7 @@ async fn the_loss_of_a_channel_and_its_return_are_one_line_each() {
     let Some(mut server) = TestRedis::start() else {
         return;
     };
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
-    let _listening = tracing::subscriber::set_default(subscriber.finish());
+    let (log, _listening) = Log::listen();
     let ear = Ear::new();
     followed(&server.url(), &ear, async |gauge| {
         eventually("it follows", || gauge.get() == 1).await;

@@ -7,6 +7,7 @@ mod events;
 mod house;
 mod http;
 mod inbox;
+mod log;
 mod redis;
 mod retries;
 mod slow_clients;

@@ -27,10 +27,13 @@ use wire::server::Connection;
 use wire::tls::{ClientAuth, Files, Tls};
 
 use crate::house::{context, settings};
+use crate::log::Log;
 
 const EACH: usize = 125;
 const HEAD: Duration = Duration::from_secs(5);
 const DEADLINE: Duration = Duration::from_secs(10);
+/// What is told of as slow.
+const SLOW: Duration = Duration::from_secs(5);
 /// What a connection may take to close, and an answer to be written in vain.
 const LATER: Duration = Duration::from_secs(35);
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
@@ -51,6 +54,7 @@ impl Target {
         let settings = HttpSettings {
             header_timeout: HEAD,
             deadline: DEADLINE,
+            slow: SLOW,
             connections: 1000,
             ..settings()
         };
@@ -140,7 +144,11 @@ async fn answer(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     if request.uri().path() == "/endless" {
         return Ok(Response::new(Body::new(Endless)));
     }
+    let slow = request.uri().path() == "/slow";
     let _ = request.into_body().collect().await;
+    if slow {
+        sleep(SLOW + Duration::from_secs(1)).await;
+    }
     Ok(Response::new(Body::full("served")))
 }
 
@@ -199,9 +207,14 @@ async fn ignore(address: SocketAddr) -> &'static str {
 }
 
 /// What somebody hears who sends `parts` of a body that is `announced`, one each second.
-async fn upload(target: &Target, announced: usize, parts: usize, part: &[u8]) -> String {
+async fn upload(
+    (target, path): (&Target, &str),
+    announced: usize,
+    parts: usize,
+    part: &[u8],
+) -> String {
     let mut stream = TcpStream::connect(target.plain).await.expect("connects");
-    let head = format!("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: {announced}\r\n\r\n");
+    let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {announced}\r\n\r\n");
     stream.write_all(head.as_bytes()).await.expect("writes");
     for _ in 0..parts {
         sleep(Duration::from_secs(1)).await;
@@ -217,14 +230,20 @@ async fn upload(target: &Target, announced: usize, parts: usize, part: &[u8]) ->
 
 #[tokio::test(start_paused = true)]
 async fn who_sends_much_has_the_time_that_it_takes() {
+    let (log, _listening) = Log::listen();
     let target = Target::open();
     let (part, begun) = ([b'x'; 2000], Instant::now());
-    let answer = upload(&target, 60 * part.len(), 60, &part).await;
+    let answer = upload((&target, "/"), 60 * part.len(), 60, &part).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     assert!(begun.elapsed() > 5 * DEADLINE);
+    // It is not the answer that was slow.
+    assert_eq!(log.count("a slow answer"), 0);
+    let answer = upload((&target, "/slow"), 60 * part.len(), 60, &part).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert_eq!(log.count("a slow answer"), 1);
     // Who stops is heard of no more than anybody else.
     let begun = Instant::now();
-    let answer = upload(&target, 60 * part.len(), 30, &part).await;
+    let answer = upload((&target, "/"), 60 * part.len(), 30, &part).await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     let ended = begun.elapsed() - Duration::from_secs(30);
     assert!(ended <= DEADLINE + Duration::from_secs(1), "{ended:?}");
@@ -235,7 +254,7 @@ async fn who_sends_little_has_what_it_is_worth() {
     let target = Target::open();
     // A tenth of what is wanted of them: nine more seconds for each ten thousand bytes.
     let (part, begun) = ([b'x'; 100], Instant::now());
-    let answer = upload(&target, 100 * part.len(), 11, &part).await;
+    let answer = upload((&target, "/"), 100 * part.len(), 11, &part).await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     assert!(begun.elapsed() < DEADLINE + Duration::from_secs(3));
 }
