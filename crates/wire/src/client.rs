@@ -77,6 +77,8 @@ pub struct Settings {
     /// How long the server may take to accept a connection, to take more of a request, and to
     /// begin its response.
     pub timeout: Duration,
+    /// How long the server may be silent within its response.
+    pub silence: Duration,
     /// Whether the server speaks HTTP/2.
     pub http2: bool,
     /// What requests say in HTTP/2 that they were asked for with.
@@ -90,6 +92,7 @@ impl Default for Settings {
             idle: 256,
             idle_timeout: Duration::from_secs(50),
             timeout: Duration::from_secs(60),
+            silence: Duration::from_secs(300),
             http2: false,
             scheme: Scheme::HTTP,
         }

@@ -18,6 +18,7 @@ pub mod fuzzing;
 pub mod http1;
 mod link;
 pub mod network;
+mod patient;
 pub mod post;
 pub mod proxy_protocol;
 pub mod server;

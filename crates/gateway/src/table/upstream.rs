@@ -30,6 +30,9 @@ pub(crate) struct Upstream {
     /// How long opening a connection may take.
     #[serde(default = "one_second", deserialize_with = "units::some_duration")]
     pub(crate) connect_timeout: Duration,
+    /// How long a server may be silent within an answer.
+    #[serde(default = "five_minutes", deserialize_with = "units::some_duration")]
+    pub(crate) read_timeout: Duration,
     /// How long a connection is kept that nobody uses; less than the servers keep it.
     #[serde(default = "fifty_seconds", deserialize_with = "units::some_duration")]
     pub(crate) idle_timeout: Duration,
@@ -123,6 +126,10 @@ const fn two_seconds() -> Duration {
 
 const fn ten_seconds() -> Duration {
     Duration::from_secs(10)
+}
+
+const fn five_minutes() -> Duration {
+    Duration::from_secs(300)
 }
 
 const fn fifty_seconds() -> Duration {

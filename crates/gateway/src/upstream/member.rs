@@ -74,6 +74,7 @@ impl Member {
         let settings = Settings {
             idle: definition.idle,
             idle_timeout: definition.idle_timeout,
+            silence: definition.read_timeout,
             http2: definition.http2,
             scheme: dial.scheme(),
             ..Settings::default()

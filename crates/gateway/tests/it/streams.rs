@@ -172,6 +172,57 @@ async fn events_arrive_one_by_one() {
 }
 
 #[tokio::test]
+async fn who_leaves_while_nothing_happens_takes_the_answer_along() {
+    let played = Played::open().await;
+    let bridge = played.bridge().await;
+    let mut client = Line::to(&bridge).await;
+    client
+        .say("GET /played/events HTTP/1.1\r\nhost: shop\r\n\r\n")
+        .await;
+    let mut server = played.connection().await;
+    server.hear("\r\n\r\n").await;
+    server
+        .say("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+        .await;
+    client.hear("\r\n\r\n").await;
+    drop(client);
+    // It has nothing to say, and hears nevertheless that nobody listens.
+    assert_eq!(server.0.read(&mut [0; 8]).await.expect("closed"), 0);
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_within_an_answer_is_not_waited_for() {
+    let played = Played::open().await;
+    let address = played.address();
+    let bridge = Bridge::open(&format!(
+        r#"
+        [gateway.upstream.played]
+        servers = ["http://{address}"]
+        read_timeout = "100ms"
+        [[gateway.route]]
+        name = "played"
+        path = "/played/{{*rest}}"
+        upstream = "played"
+        "#
+    ))
+    .await;
+    let mut client = Line::to(&bridge).await;
+    client
+        .say("GET /played/a HTTP/1.1\r\nhost: shop\r\n\r\n")
+        .await;
+    let mut server = played.connection().await;
+    server.hear("\r\n\r\n").await;
+    server
+        .say("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nfirst")
+        .await;
+    client.hear("first").await;
+    let mut rest = Vec::new();
+    client.0.read_to_end(&mut rest).await.expect("closed");
+    assert!(rest.is_empty(), "what is missing is not made up");
+    assert_eq!(server.0.read(&mut [0; 8]).await.expect("closed"), 0);
+}
+
+#[tokio::test]
 async fn a_body_is_passed_on_while_it_is_sent() {
     let played = Played::open().await;
     let bridge = played.bridge().await;

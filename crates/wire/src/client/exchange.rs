@@ -149,7 +149,8 @@ fn respond(
                 sending,
                 link: link.clone(),
             });
-            *response.body_mut() = Body::http1(Incoming::new(link, generation, Some(rest)));
+            let body = Body::http1(Incoming::new(link, generation, Some(rest)));
+            *response.body_mut() = body.within(pool.0.settings.silence);
         }
         Arrived::Switched if upgrading => {
             response.extensions_mut().insert(Upgraded(link));

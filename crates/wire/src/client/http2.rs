@@ -35,7 +35,7 @@ impl Sender {
             .send_request(request)
             .await
             .map_err(ExchangeError::Http2)?;
-        Ok(response.map(Body::http2))
+        Ok(response.map(|body| Body::http2(body).within(of.settings.silence)))
     }
 
     /// One connects; the others wait for it.

@@ -2,7 +2,7 @@
 //! its connection.
 
 use std::io;
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 
@@ -38,7 +38,16 @@ impl Line<'_> {
         loop {
             let frame = match first.take() {
                 Some(frame) => frame,
-                None => std::future::poll_fn(|cx| body.poll(cx)).await,
+                None => {
+                    let next = |cx: &mut Context<'_>| match body.poll(cx) {
+                        Poll::Pending => {
+                            ready!(self.poll_gone(cx));
+                            Poll::Ready(Some(Err("the client has gone".into())))
+                        }
+                        next => next,
+                    };
+                    std::future::poll_fn(next).await
+                }
             };
             let Some(frame) = frame else { break };
             let frame = frame.map_err(io::Error::other)?;
@@ -64,6 +73,20 @@ impl Line<'_> {
             return Ok(());
         }
         self.send(out, &[], &[]).await
+    }
+
+    /// Whether the client has gone, who is told nothing at the moment: what there is to tell may be a long
+    /// time in coming, or never come. Who has closed its side counts as gone, as nginx and Envoy have it.
+    fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut link = self.link.lock();
+        if !link.decoder.is_done() || !link.buffer.is_empty() {
+            // It still sends its body, or has sent its next request.
+            return Poll::Pending;
+        }
+        match link.poll_fill(cx) {
+            Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(()),
+            Poll::Ready(Ok(_)) | Poll::Pending => Poll::Pending,
+        }
     }
 
     /// Writes a part of a body, after what is in `out`.
