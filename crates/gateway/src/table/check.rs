@@ -269,6 +269,11 @@ fn upstream_problems(upstream: &Upstream, wrong: &mut impl FnMut(String)) {
     if health.is_some_and(|health| health.interval.is_zero()) || upstream.refresh.is_zero() {
         wrong(String::from("an interval of 0 would never rest"));
     }
+    if upstream.connect_timeout.is_zero() || upstream.read_timeout.is_zero() {
+        wrong(String::from(
+            "`connect_timeout` and `read_timeout` are longer than 0: no server could keep to them",
+        ));
+    }
 }
 
 /// Reads the URL of a server: a scheme and an authority, nothing else.
@@ -300,4 +305,50 @@ pub(crate) fn target(url: &str) -> Result<(String, Uri), String> {
     server(&base)?;
     let path = uri.path_and_query().cloned().ok_or_else(wrong)?;
     Ok((base, Uri::from(path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_upstream_can_keep_to_is_told() {
+        for (table, told) in [
+            ("servers = ['http://a:1']", None),
+            ("", Some("one of `servers`, `dns` and `file`")),
+            (
+                "servers = ['http://a:1']\ndns = 'http://a:1'",
+                Some("one of"),
+            ),
+            ("servers = ['a:1']", Some("`a:1` is no server")),
+            ("dns = 'https://a'", Some("which have no certificates")),
+            (
+                "dns = 'http://a:1'\nrefresh = '0s'",
+                Some("would never rest"),
+            ),
+            (
+                "file = 'f'\nhealth = { path = 'ok' }",
+                Some("`health.path` is a path"),
+            ),
+            (
+                "file = 'f'\nhealth = { path = '/', interval = '0s' }",
+                Some("would never rest"),
+            ),
+            ("file = 'f'\nconnect_timeout = '0s'", Some("longer than 0")),
+            ("file = 'f'\nread_timeout = '0s'", Some("longer than 0")),
+        ] {
+            let upstream: Upstream = toml::from_str(table).expect("of the right form");
+            let mut wrong = Vec::new();
+            upstream_problems(&upstream, &mut |problem| wrong.push(problem));
+            match told {
+                None => assert_eq!(wrong, [""; 0], "{table}"),
+                Some(told) => {
+                    assert!(
+                        wrong.len() == 1 && wrong[0].contains(told),
+                        "{table}: {wrong:?}"
+                    );
+                }
+            }
+        }
+    }
 }

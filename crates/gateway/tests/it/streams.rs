@@ -1,6 +1,7 @@
 //! What goes through the gateway without being held: streams both ways, other protocols.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -187,7 +188,9 @@ async fn who_leaves_while_nothing_happens_takes_the_answer_along() {
     client.hear("\r\n\r\n").await;
     drop(client);
     // It has nothing to say, and hears nevertheless that nobody listens.
-    assert_eq!(server.0.read(&mut [0; 8]).await.expect("closed"), 0);
+    let mut heard = [0; 8];
+    let closed = tokio::time::timeout(Duration::from_secs(10), server.0.read(&mut heard)).await;
+    assert_eq!(closed.expect("soon").expect("closed"), 0);
 }
 
 #[tokio::test]
