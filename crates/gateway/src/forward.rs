@@ -13,8 +13,9 @@ use kernel::{Kind, Problem};
 use platform::context::RequestContext;
 use platform::http::entry::{REQUEST_ID, TRACEPARENT, write_refusal};
 use platform::http::{Origin, refuse};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use wire::client::{Added, Fields};
+use wire::deadline::in_time;
 use wire::fields::remove_if;
 use wire::{Body, turn};
 
@@ -258,18 +259,11 @@ async fn ask_shop(
 ) -> Result<Response<Body>, Problem> {
     let shop = shop.ok_or_else(no_upstream)?;
     let uri = request.uri().clone();
-    let mut answering = pin!(shop.call(request));
-    let (begun, mut ends) = (told.put_off(), deadline);
-    let mut response = loop {
-        if let Ok(response) = timeout_at(ends, answering.as_mut()).await {
-            break response;
-        }
-        let later = deadline + told.put_off().saturating_sub(begun);
-        if later <= ends {
-            return Err(told.late_shop());
-        }
-        ends = later;
-    };
+    // What has put it off before is in the deadline already.
+    let begun = told.put_off();
+    let ends = || deadline + told.put_off().saturating_sub(begun);
+    let answered = in_time(ends, pin!(shop.call(request))).await;
+    let mut response = answered.ok_or_else(|| told.late_shop())?;
     if let Some(context) = &told.context {
         write_refusal(&mut response, uri.path(), context.trace);
     }

@@ -92,11 +92,22 @@ impl Timer {
 }
 
 /// What `work` comes to before `ends`; `None` if that comes first.
-pub async fn before<T>(ends: Instant, mut work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
-    let mut late = Deadline::at(ends);
-    poll_fn(|cx| match work.as_mut().poll(cx) {
-        Poll::Ready(done) => Poll::Ready(Some(done)),
-        Poll::Pending => late.poll(cx).map(|()| None),
+pub async fn before<T>(ends: Instant, work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    in_time(|| ends, work).await
+}
+
+/// The same, where `ends` says when that is, which may be put off while `work` goes on.
+pub async fn in_time<T>(
+    ends: impl Fn() -> Instant,
+    mut work: Pin<&mut impl Future<Output = T>>,
+) -> Option<T> {
+    let mut late = Deadline::at(ends());
+    poll_fn(|cx| {
+        if let Poll::Ready(done) = work.as_mut().poll(cx) {
+            return Poll::Ready(Some(done));
+        }
+        late.until(ends());
+        late.poll(cx).map(|()| None)
     })
     .await
 }

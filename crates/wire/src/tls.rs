@@ -68,6 +68,12 @@ pub struct Authorities {
     pub revoked: Option<PathBuf>,
 }
 
+impl Authorities {
+    fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.certificates].into_iter().chain(&self.revoked)
+    }
+}
+
 impl ClientAuth {
     fn authorities(&self) -> Option<&Authorities> {
         match self {

@@ -12,6 +12,8 @@ use tokio::net::TcpSocket;
 use tracing_subscriber::EnvFilter;
 
 use crate::bridge::Bridge;
+use crate::streams::Line;
+use crate::upstreams;
 
 /// What this process tells of requests.
 #[derive(Clone, Default)]
@@ -401,6 +403,30 @@ async fn what_never_becomes_a_request_is_told_by_the_sample_only() {
         assert_eq!(says(&bridge, client, head).await, status);
     }
     assert_eq!(log.of_client(client).len(), heads.len());
+}
+
+#[tokio::test]
+async fn who_is_late_with_a_body_is_told_of_as_late() {
+    let log = Log::listen();
+    let backend = Backend::start("one").await;
+    let table = upstreams::table(&[&backend], "") + "[gateway.access_log]";
+    let settings = [
+        ("http.deadline", String::from("300ms")),
+        ("http.body_rate", String::from("0")),
+    ];
+    let bridge = Bridge::open_with(&table, &[], &settings).await;
+    let mut line = Line::to(&bridge).await;
+    let (mine, length) = (parent(trace(9, 1)), "content-length: 3");
+    line.say(&format!(
+        "POST /all/a HTTP/1.1\r\nhost: shop\r\ntraceparent: {mine}\r\n{length}\r\n\r\na"
+    ))
+    .await;
+    // The server has its time anew from here on; the request has not.
+    bridge.client().get("/all/b").await.expect(200);
+    line.say("b").await;
+    let head = line.hear("\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 408 "), "{head}");
+    assert_eq!(log.line(trace(9, 1)).await["status"], 408);
 }
 
 #[tokio::test]

@@ -22,19 +22,40 @@ impl Played {
 
     /// With `more` keys of its route.
     pub(crate) async fn bridge_with(&self, more: &str) -> Bridge {
+        self.bridge_by("", more).await
+    }
+
+    /// With more keys of its upstream, and of its route.
+    async fn bridge_by(&self, upstream: &str, route: &str) -> Bridge {
         let address = self.address();
         Bridge::open(&format!(
             r#"
             [gateway.upstream.played]
             servers = ["http://{address}"]
+            {upstream}
             [[gateway.route]]
             name = "played"
             path = "/played/{{*rest}}"
             upstream = "played"
-            {more}
+            {route}
             "#
         ))
         .await
+    }
+
+    /// Begins an answer that has no end: the client, and the server.
+    async fn events(&self, bridge: &Bridge) -> (Line, Line) {
+        let mut client = Line::to(bridge).await;
+        client
+            .say("GET /played/events HTTP/1.1\r\nhost: shop\r\naccept-encoding: gzip\r\n\r\n")
+            .await;
+        let mut server = self.connection().await;
+        server.hear("\r\n\r\n").await;
+        server
+            .say("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+            .await;
+        client.hear("\r\n\r\n").await;
+        (client, server)
     }
 
     fn address(&self) -> SocketAddr {
@@ -153,16 +174,7 @@ async fn a_websocket_goes_through() {
 async fn events_arrive_one_by_one() {
     let played = Played::open().await;
     let bridge = played.bridge().await;
-    let mut client = Line::to(&bridge).await;
-    client
-        .say("GET /played/events HTTP/1.1\r\nhost: shop\r\naccept-encoding: gzip\r\n\r\n")
-        .await;
-    let mut server = played.connection().await;
-    server.hear("\r\n\r\n").await;
-    server
-        .say("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
-        .await;
-    client.hear("\r\n\r\n").await;
+    let (mut client, mut server) = played.events(&bridge).await;
     for number in 0..3 {
         let event = format!("data: {number}\n\n");
         server
@@ -176,16 +188,7 @@ async fn events_arrive_one_by_one() {
 async fn who_leaves_while_nothing_happens_takes_the_answer_along() {
     let played = Played::open().await;
     let bridge = played.bridge().await;
-    let mut client = Line::to(&bridge).await;
-    client
-        .say("GET /played/events HTTP/1.1\r\nhost: shop\r\n\r\n")
-        .await;
-    let mut server = played.connection().await;
-    server.hear("\r\n\r\n").await;
-    server
-        .say("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
-        .await;
-    client.hear("\r\n\r\n").await;
+    let (client, mut server) = played.events(&bridge).await;
     drop(client);
     // It has nothing to say, and hears nevertheless that nobody listens.
     let mut heard = [0; 8];
@@ -196,19 +199,7 @@ async fn who_leaves_while_nothing_happens_takes_the_answer_along() {
 #[tokio::test]
 async fn a_server_that_falls_silent_within_an_answer_is_not_waited_for() {
     let played = Played::open().await;
-    let address = played.address();
-    let bridge = Bridge::open(&format!(
-        r#"
-        [gateway.upstream.played]
-        servers = ["http://{address}"]
-        read_timeout = "100ms"
-        [[gateway.route]]
-        name = "played"
-        path = "/played/{{*rest}}"
-        upstream = "played"
-        "#
-    ))
-    .await;
+    let bridge = played.bridge_by("read_timeout = \"100ms\"", "").await;
     let mut client = Line::to(&bridge).await;
     client
         .say("GET /played/a HTTP/1.1\r\nhost: shop\r\n\r\n")
@@ -220,7 +211,9 @@ async fn a_server_that_falls_silent_within_an_answer_is_not_waited_for() {
         .await;
     client.hear("first").await;
     let mut rest = Vec::new();
-    client.0.read_to_end(&mut rest).await.expect("closed");
+    let closed = client.0.read_to_end(&mut rest);
+    let closed = tokio::time::timeout(Duration::from_secs(10), closed).await;
+    closed.expect("soon").expect("closed");
     assert!(rest.is_empty(), "what is missing is not made up");
     assert_eq!(server.0.read(&mut [0; 8]).await.expect("closed"), 0);
 }

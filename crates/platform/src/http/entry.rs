@@ -110,7 +110,8 @@ where
         let asked = (&request, &said);
         let mut arrival = Arrival::of(&shared.http, self.trust, self.connection, asked);
         let bytes = said.bytes;
-        arrival.watch(&mut request, shared.http.settings.body_rate);
+        let (context, rate) = (arrival.context.context(), shared.http.settings.body_rate);
+        upload::watch(&mut request, context, arrival.started, rate);
         // Called here and not in the future, which would hold the request, and be so much larger.
         let running = match too_long(request.uri(), bytes, &shared.http.settings) {
             Some(problem) => {
@@ -136,8 +137,6 @@ struct Arrival {
     slow: Duration,
     context: Entered,
     uri: Uri,
-    /// Whether its body can put off when it has to be answered.
-    uploads: bool,
 }
 
 impl Arrival {
@@ -163,13 +162,7 @@ impl Arrival {
                 connection,
             )),
             uri: request.uri().clone(),
-            uploads: false,
         }
-    }
-
-    /// Gives the client time for its body.
-    fn watch(&mut self, request: &mut Request<Body>, rate: usize) {
-        self.uploads = upload::watch(request, self.context.context(), self.started, rate);
     }
 
     /// The request as it is refused for `problem`.
@@ -236,14 +229,15 @@ impl Arrival {
             (Ok(()), Poll::Pending) => {}
             (Err(_), _) => return Poll::Ready(refuse(panicked())),
         }
-        if self.uploads {
-            let context = self.context.context();
-            late.until((self.started + self.limit + context.put_off()).into());
-            if context.awaits_body() {
-                return late.poll(cx).map(|()| refuse(Problem::late_body()));
-            }
-        }
-        late.poll(cx).map(|()| refuse(late_answer(self.limit)))
+        let context = self.context.context();
+        late.until((self.started + self.limit + context.put_off()).into());
+        late.poll(cx).map(|()| {
+            refuse(if context.awaits_body() {
+                Problem::late_body()
+            } else {
+                late_answer(self.limit)
+            })
+        })
     }
 }
 

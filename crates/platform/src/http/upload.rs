@@ -15,15 +15,15 @@ use wire::{Body, turn};
 use crate::context::RequestContext;
 
 /// Lets the body of a request put off its deadline, if all of it is not here: `rate` bytes count for a
-/// second; with 0, nothing is put off. Whether it does.
+/// second; with 0, nothing is put off.
 pub(super) fn watch(
     request: &mut Request<Body>,
     context: &Arc<RequestContext>,
     begun: Instant,
     rate: usize,
-) -> bool {
+) {
     if request.body().whole().is_some() {
-        return false;
+        return;
     }
     let body = std::mem::take(request.body_mut());
     let (context, mut received) = (context.clone(), 0_u64);
@@ -40,7 +40,6 @@ pub(super) fn watch(
         }
         polled
     });
-    true
 }
 
 /// How long `received` bytes may take.

@@ -252,7 +252,7 @@ async fn who_sends_much_has_the_time_that_it_takes() {
 #[tokio::test(start_paused = true)]
 async fn who_sends_little_has_what_it_is_worth() {
     let target = Target::open();
-    // A tenth of what is wanted of them: nine more seconds for each ten thousand bytes.
+    // A tenth of what is wanted of them: ten seconds bring one more.
     let (part, begun) = ([b'x'; 100], Instant::now());
     let answer = upload((&target, "/"), 100 * part.len(), 11, &part).await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");

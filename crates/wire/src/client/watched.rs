@@ -6,10 +6,11 @@ use std::task::Poll;
 
 use http::Response;
 use parking_lot::Mutex;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::{Asking, ExchangeError};
 use crate::body::{Body, BoxError};
+use crate::deadline::in_time;
 use crate::turn;
 
 /// How far a body has come.
@@ -18,6 +19,7 @@ pub(super) struct Progress(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 enum State {
+    /// Nobody has asked for any of it.
     #[default]
     Unread,
     /// The last part has come then.
@@ -57,17 +59,12 @@ impl Progress {
         asking: Asking<'_>,
         exchange: impl Future<Output = Result<Response<Body>, ExchangeError>>,
     ) -> Result<Response<Body>, ExchangeError> {
-        let (mut exchange, mut ends) = (pin!(exchange), asking.ends);
-        loop {
-            if let Ok(result) = timeout_at(ends, exchange.as_mut()).await {
-                return result;
-            }
+        let ends = || {
             let moved = self.0.lock().moved();
-            match moved.map(|moved| moved + asking.limit()) {
-                Some(later) if later > ends => ends = later,
-                _ => return Err(ExchangeError::Slow),
-            }
-        }
+            moved.map_or(asking.ends, |moved| asking.ends.max(moved + asking.limit()))
+        };
+        let done = in_time(ends, pin!(exchange)).await;
+        done.unwrap_or(Err(ExchangeError::Slow))
     }
 
     /// Who is to blame for `error`: the server, unless it has not got all of the body.
@@ -81,6 +78,7 @@ impl Progress {
 }
 
 impl State {
+    /// When the last part has come.
     fn moved(&self) -> Option<Instant> {
         match self {
             Self::Moved(then) => Some(*then),

@@ -86,6 +86,7 @@ pub enum Unusable {
     List(String),
 }
 
+/// What a file with revocation lists should be.
 const LIST: &str = "a PEM file with -----BEGIN X509 CRL-----, one for each authority, is needed";
 
 impl LoadError {
@@ -244,13 +245,18 @@ impl Pair {
 
 /// The certificates of a file; one at least.
 fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, Unusable> {
-    let chain = CertificateDer::pem_file_iter(file)
+    all(file, Unusable::NoCertificate)
+}
+
+/// Everything of a kind in a PEM file; `nothing` is what is wrong with one that has none.
+fn all<T: PemObject>(file: &Path, nothing: Unusable) -> Result<Vec<T>, Unusable> {
+    let all = T::pem_file_iter(file)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(unreadable)?;
-    if chain.is_empty() {
-        return Err(Unusable::NoCertificate);
+    if all.is_empty() {
+        return Err(nothing);
     }
-    Ok(chain)
+    Ok(all)
 }
 
 /// The names of our own certificate, and when it expires.
@@ -323,12 +329,7 @@ fn clients(settings: &Settings) -> Result<Option<Arc<dyn ClientCertVerifier>>, L
 /// The revocation lists of a file; one at least, each of which can be read. Those whose next one is due
 /// count until that is here: whoever could keep it away would else shut everybody out.
 fn lists(file: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, Unusable> {
-    let lists = CertificateRevocationListDer::pem_file_iter(file)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(unreadable)?;
-    if lists.is_empty() {
-        return Err(Unusable::NoList);
-    }
+    let lists: Vec<CertificateRevocationListDer<'_>> = all(file, Unusable::NoList)?;
     for list in &lists {
         let read = CertificateList::from_der(list);
         read.map_err(|error| Unusable::List(error.to_string()))?;

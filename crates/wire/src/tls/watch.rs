@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Settings, Tls};
+use super::{Authorities, Settings, Tls};
 
 /// More often is of no use to anybody.
 const LEAST: Duration = Duration::from_secs(1);
@@ -30,13 +30,9 @@ impl Stamps {
         let pairs = settings.certificates.iter();
         let pairs = pairs.flat_map(|files| [&files.certificate, &files.key]);
         let authorities = settings.client_auth.authorities().into_iter();
-        let of_clients = authorities.flat_map(|authorities| {
-            [
-                Some(&authorities.certificates),
-                authorities.revoked.as_ref(),
-            ]
-        });
-        let stamps = pairs.chain(of_clients.flatten()).map(|file| stamp(file));
+        let stamps = pairs
+            .chain(authorities.flat_map(Authorities::files))
+            .map(|file| stamp(file));
         Self(stamps.collect())
     }
 }

@@ -7,7 +7,8 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 
 use super::Line;
-use super::outgoing::{COPIED, Outgoing};
+use super::outgoing::{COPIED, Counted, Outgoing};
+use crate::body::Polled;
 use crate::http1::write;
 
 impl Line<'_> {
@@ -38,16 +39,7 @@ impl Line<'_> {
         loop {
             let frame = match first.take() {
                 Some(frame) => frame,
-                None => {
-                    let next = |cx: &mut Context<'_>| match body.poll(cx) {
-                        Poll::Pending => {
-                            ready!(self.poll_gone(cx));
-                            Poll::Ready(Some(Err("the client has gone".into())))
-                        }
-                        next => next,
-                    };
-                    std::future::poll_fn(next).await
-                }
+                None => std::future::poll_fn(|cx| self.poll_next(body, cx)).await,
             };
             let Some(frame) = frame else { break };
             let frame = frame.map_err(io::Error::other)?;
@@ -73,6 +65,15 @@ impl Line<'_> {
             return Ok(());
         }
         self.send(out, &[], &[]).await
+    }
+
+    /// The next part of a body, for as long as there is somebody to tell it.
+    fn poll_next(&self, body: &mut Counted, cx: &mut Context<'_>) -> Polled {
+        if let next @ Poll::Ready(_) = body.poll(cx) {
+            return next;
+        }
+        ready!(self.poll_gone(cx));
+        Poll::Ready(Some(Err("the client has gone".into())))
     }
 
     /// Whether the client has gone, who is told nothing at the moment: what there is to tell may be a long
