@@ -412,7 +412,7 @@ async fn who_is_late_with_a_body_is_told_of_as_late() {
     let table = upstreams::table(&[&backend], "") + "[gateway.access_log]";
     let settings = [
         ("http.deadline", String::from("300ms")),
-        ("http.body_rate", String::from("0")),
+        ("http.body_rate", String::from("0B")),
     ];
     let bridge = Bridge::open_with(&table, &[], &settings).await;
     let mut line = Line::to(&bridge).await;
