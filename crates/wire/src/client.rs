@@ -4,6 +4,7 @@
 mod added;
 mod exchange;
 mod http2;
+mod line;
 mod watched;
 
 use std::io;
@@ -17,6 +18,9 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 pub use self::added::{Added, Fields};
+pub(crate) use self::line::Line;
+pub use self::line::Pipelined;
+use self::line::{Company, Sharing};
 use crate::body::{Body, BoxError};
 use crate::http1::Malformed;
 use crate::link::{Link, SharedLink};
@@ -79,6 +83,11 @@ pub struct Settings {
     pub timeout: Duration,
     /// How long the server may be silent within its response.
     pub silence: Duration,
+    /// Requests that may share a connection when they are sent at once; 1 if each has its own. Those of
+    /// HTTP/2 always share one.
+    pub pipeline: usize,
+    /// How long a request waits for the answers to those before it on its connection.
+    pub patience: Duration,
     /// Whether the server speaks HTTP/2.
     pub http2: bool,
     /// What requests say in HTTP/2 that they were asked for with.
@@ -93,6 +102,8 @@ impl Default for Settings {
             idle_timeout: Duration::from_secs(50),
             timeout: Duration::from_secs(60),
             silence: Duration::from_secs(300),
+            pipeline: 1,
+            patience: Duration::from_millis(10),
             http2: false,
             scheme: Scheme::HTTP,
         }
@@ -137,18 +148,19 @@ struct Shared {
     settings: Settings,
     /// The one that was used last is used next: the others can grow old and be closed.
     idle: Mutex<Vec<(SharedLink, Instant)>>,
+    sharing: Sharing,
     http2: http2::Sender,
 }
 
 impl Pool {
     /// A pool without connections.
     pub fn new(connect: Arc<dyn Connect>, settings: Settings) -> Self {
-        let (idle, http2) = (Mutex::default(), http2::Sender::default());
         Self(Arc::new(Shared {
             connect,
             settings,
-            idle,
-            http2,
+            idle: Mutex::default(),
+            sharing: Sharing::default(),
+            http2: http2::Sender::default(),
         }))
     }
 
@@ -189,9 +201,17 @@ impl Pool {
             let result = Box::pin(progress.within(asking, exchange)).await;
             return result.map_err(|error| progress.blame(error));
         }
+        let company = self.company(&asking, &body);
+        let first = matches!(company, Company::First);
+        if let Company::Behind(place) = company {
+            match exchange::behind(self, place, asking).await {
+                Err(ExchangeError::Io(_)) => self.0.sharing.leaves_one(),
+                result => return result,
+            }
+        }
         if let Some(link) = self.take_idle(asking.begun, asking.ends) {
             let copy = if asking.again { body.try_clone() } else { None };
-            let exchange = exchange::exchange(self, link, asking, body);
+            let exchange = exchange::exchange(self, link, asking, body, first);
             match (exchange.await, copy) {
                 (Err(ExchangeError::Io(_)), Some(copy)) => body = copy,
                 (result, _) => return result,
@@ -207,7 +227,7 @@ impl Pool {
         let mut link = Link::new(connected.map_err(ExchangeError::Connect)?);
         link.patience.until(asking.ends);
         let link = Arc::new(Mutex::new(link));
-        exchange::exchange(self, link, asking, body).await
+        exchange::exchange(self, link, asking, body, false).await
     }
 
     /// A kept connection that looks alive, for an exchange until `ends`.
@@ -239,6 +259,11 @@ impl Pool {
     /// How many connections wait to be used.
     pub fn idle(&self) -> usize {
         self.0.idle.lock().len()
+    }
+
+    /// How many requests have shared a connection.
+    pub fn pipelined(&self) -> Pipelined {
+        self.0.sharing.told()
     }
 
     /// Closes the connections that nobody has used for long.

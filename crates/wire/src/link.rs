@@ -11,6 +11,7 @@ use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::client::Line;
 use crate::deadline::Deadline;
 use crate::http1::{Decoded, Decoder, Malformed};
 use crate::post::Outbox;
@@ -43,6 +44,8 @@ pub(crate) struct Link {
     pub(crate) before_body: &'static [u8],
     /// What is to be written.
     pub(crate) outbox: Outbox,
+    /// Who shares it, if many have.
+    pub(crate) line: Option<Box<Line>>,
 }
 
 /// Why a body breaks off.
@@ -72,6 +75,7 @@ impl Link {
             generation: 0,
             before_body: b"",
             outbox: Outbox::default(),
+            line: None,
         }
     }
 

@@ -78,6 +78,11 @@ impl Outbox {
         matches!(self.stage, Stage::Posted { .. })
     }
 
+    /// The message that somebody else is about to write, for more to go with it.
+    pub(crate) fn posted(&mut self) -> Option<&mut Vec<u8>> {
+        self.is_posted().then(|| &mut *self.message)
+    }
+
     /// Wakes the owner when the message that is posted was written.
     pub(crate) fn wake_then(&mut self) {
         if let Stage::Posted { then } = &mut self.stage {

@@ -233,6 +233,9 @@ fn texts(route: &Route, wrong: &mut impl FnMut(String)) {
     }
 }
 
+/// Requests that share a connection at most: the last one waits for as many answers.
+const PIPELINE: usize = 32;
+
 fn upstream_problems(upstream: &Upstream, wrong: &mut impl FnMut(String)) {
     let sources = [
         !upstream.servers.is_empty(),
@@ -268,6 +271,16 @@ fn upstream_problems(upstream: &Upstream, wrong: &mut impl FnMut(String)) {
     }
     if health.is_some_and(|health| health.interval.is_zero()) || upstream.refresh.is_zero() {
         wrong(String::from("an interval of 0 would never rest"));
+    }
+    if !(1..=PIPELINE).contains(&upstream.pipeline) {
+        wrong(format!(
+            "`pipeline` is 1 to {PIPELINE}: so many requests share a connection"
+        ));
+    }
+    if upstream.http2 && upstream.pipeline > 1 {
+        wrong(String::from(
+            "`pipeline` is of HTTP/1.1: with `http2` all requests share a connection",
+        ));
     }
     if upstream.connect_timeout.is_zero() || upstream.read_timeout.is_zero() {
         wrong(String::from(
@@ -336,6 +349,12 @@ mod tests {
             ),
             ("file = 'f'\nconnect_timeout = '0s'", Some("longer than 0")),
             ("file = 'f'\nread_timeout = '0s'", Some("longer than 0")),
+            ("file = 'f'\npipeline = 0", Some("`pipeline` is 1 to 32")),
+            ("file = 'f'\npipeline = 33", Some("`pipeline` is 1 to 32")),
+            (
+                "file = 'f'\npipeline = 2\nhttp2 = true",
+                Some("of HTTP/1.1"),
+            ),
         ] {
             let upstream: Upstream = toml::from_str(table).expect("of the right form");
             let mut wrong = Vec::new();

@@ -27,6 +27,10 @@ pub(crate) struct Upstream {
     /// Whether they speak HTTP/2 without having agreed on it (gRPC over plain TCP).
     #[serde(default)]
     pub(crate) http2: bool,
+    /// Requests that may share a connection, if they are sent at once and may be sent again: their answers
+    /// come one after the other.
+    #[serde(default = "one")]
+    pub(crate) pipeline: usize,
     /// How long opening a connection may take.
     #[serde(default = "one_second", deserialize_with = "units::some_duration")]
     pub(crate) connect_timeout: Duration,
@@ -102,6 +106,10 @@ impl Default for Ejection {
             duration: Duration::from_secs(5),
         }
     }
+}
+
+const fn one() -> usize {
+    1
 }
 
 const fn two() -> u32 {

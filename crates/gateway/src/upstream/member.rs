@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossbeam_utils::CachePadded;
 use http::HeaderValue;
 use parking_lot::Mutex;
-use wire::client::{Pool, Settings};
+use wire::client::{Pipelined, Pool, Settings};
 use wire::workers::PerWorker;
 
 use super::balance::Load;
@@ -50,6 +50,10 @@ pub(crate) struct MemberState {
     /// The moving average, in microseconds.
     pub(crate) latency_us: u64,
     pub(crate) idle_connections: usize,
+    /// Requests that were written with those before them, and how many of these were sent again by
+    /// themselves.
+    pub(crate) pipelined: u64,
+    pub(crate) resent: u64,
 }
 
 /// How a try has ended.
@@ -75,6 +79,7 @@ impl Member {
             idle: definition.idle,
             idle_timeout: definition.idle_timeout,
             silence: definition.read_timeout,
+            pipeline: definition.pipeline,
             http2: definition.http2,
             scheme: dial.scheme(),
             ..Settings::default()
@@ -172,6 +177,10 @@ impl Member {
 
     pub(super) fn state(&self, now: u64) -> MemberState {
         let standing = self.standing.lock();
+        let pipelined = |of: fn(Pipelined) -> u64| {
+            let pools = self.pools.all();
+            pools.map(|pool| of(pool.pipelined())).sum()
+        };
         MemberState {
             url: self.url.to_string(),
             healthy: standing.is_well(),
@@ -180,6 +189,8 @@ impl Member {
             limit: self.room.limit(),
             latency_us: self.load.latency(),
             idle_connections: self.pools.all().map(Pool::idle).sum(),
+            pipelined: pipelined(|told| told.joined),
+            resent: pipelined(|told| told.resent),
         }
     }
 }

@@ -12,30 +12,35 @@ use http_body::Body as _;
 use parking_lot::MutexGuard;
 use tokio::time::Instant;
 
+use super::line::Place;
 use super::{Asking, ExchangeError, Pool};
 use crate::body::{Body, Companion, Incoming};
+use crate::deadline::Deadline;
 use crate::http1::write::{self, Persistence};
 use crate::http1::{Decoder, Framing, Malformed, Parsed, ResponseHead, parse_response};
 use crate::link::{Link, SharedLink};
 use crate::post;
 use crate::spare::Spare;
 use crate::tunnel::{Upgrade, Upgraded};
+use crate::turn;
 
 /// Responses before the response: `100 Continue`, `103 Early Hints`.
 const INTERIM: usize = 8;
 
+/// A request, the `first` of those that share its connection if others are sent at once with it.
 pub(super) async fn exchange(
     pool: &Pool,
     link: SharedLink,
     asking: Asking<'_>,
     body: Body,
+    mut first: bool,
 ) -> Result<Response<Body>, ExchangeError> {
     let upgrade = asking.parts.extensions.get::<Upgrade>();
     let mut sending = Sending::new(asking, body, upgrade);
     let mut whole = sending.whole();
-    let limit = pool.0.settings.head_limit;
-    let mut interim = 0;
-    let (head, arrived) = std::future::poll_fn(|cx| {
+    let mut answer = Answer::to(pool, asking);
+    let mut place = None;
+    let arrived = std::future::poll_fn(|cx| {
         let mut held = link.lock();
         if let Some(message) = whole.take() {
             // Somebody else writes it.
@@ -48,45 +53,105 @@ pub(super) async fn exchange(
             MutexGuard::unlocked(&mut held, || sending.poll(&link, cx))?
         };
         if held.outbox.is_posted() {
+            if std::mem::take(&mut first) {
+                place = Some(pool.0.sharing.offer(&link, &mut held));
+            }
             held.watch(cx);
             ready!(held.patience.poll(cx));
             return Poll::Ready(Err(ExchangeError::Slow));
         }
-        loop {
-            match ready!(ready_head(&mut held, cx, limit, &asking.parts.method)) {
-                // A server that has not everything cannot answer.
-                Err(ExchangeError::Slow) if sending.starves => {
-                    return Poll::Ready(Err(ExchangeError::Unsent));
-                }
-                Ok(head)
-                    if head.status.is_informational()
-                        && head.status != StatusCode::SWITCHING_PROTOCOLS =>
-                {
-                    interim += 1;
-                    if interim > INTERIM {
-                        let endless = Malformed::Syntax("one interim response after the other");
-                        return Poll::Ready(Err(ExchangeError::Malformed(endless)));
-                    }
-                }
-                Ok(head) => {
-                    let over = sent.is_ready() && sending.is_over(&held);
-                    let arrived = Arrived::of(&head, over, &mut held);
-                    return Poll::Ready(Ok((head, arrived)));
-                }
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
+        let head = match ready!(answer.poll(&mut held, cx)) {
+            // A server that has not everything cannot answer.
+            Err(ExchangeError::Slow) if sending.starves => Err(ExchangeError::Unsent),
+            head => head,
+        }?;
+        let over = sent.is_ready() && sending.is_over(&held);
+        let arrived = Arrived::of(&head, over, &mut held, &mut place);
+        Poll::Ready(Ok((head, arrived)))
     })
     .await?;
-    let upgrading = upgrade.is_some();
+    Ok(respond(pool, link, arrived, (sending, place), asking))
+}
+
+/// A request that is written with those before it.
+pub(super) async fn behind(
+    pool: &Pool,
+    place: Place,
+    asking: Asking<'_>,
+) -> Result<Response<Body>, ExchangeError> {
+    let link = place.link.clone();
+    let mut patience = Deadline::at(asking.ends.min(asking.begun + pool.0.settings.patience));
+    let mut answer = Answer::to(pool, asking);
+    let mut waits = true;
+    let mut place = Some(place);
+    let arrived = std::future::poll_fn(|cx| {
+        let mut held = link.lock();
+        if waits && let Some(place) = &place {
+            match place.poll(&mut held, cx) {
+                Poll::Ready(true) => held.patience.until(asking.ends),
+                Poll::Ready(false) => return Poll::Ready(Err(without_answer())),
+                Poll::Pending => {
+                    ready!(patience.poll(cx));
+                    pool.0.sharing.pause(turn::now());
+                    return Poll::Ready(Err(without_answer()));
+                }
+            }
+            waits = false;
+        }
+        let head = ready!(answer.poll(&mut held, cx))?;
+        let arrived = Arrived::of(&head, true, &mut held, &mut place);
+        Poll::Ready(Ok((head, arrived)))
+    })
+    .await?;
     Ok(respond(
         pool,
         link,
-        (head, arrived),
-        sending,
-        asking.begun,
-        upgrading,
+        arrived,
+        (Sending::sent(), place),
+        asking,
     ))
+}
+
+/// Those before it on its connection have left none for it.
+fn without_answer() -> ExchangeError {
+    ExchangeError::Io(io::ErrorKind::ConnectionAborted.into())
+}
+
+/// The head of a response that comes next.
+struct Answer<'a> {
+    limit: usize,
+    method: &'a Method,
+    /// Responses that came before it.
+    interim: usize,
+}
+
+impl<'a> Answer<'a> {
+    fn to(pool: &Pool, asking: Asking<'a>) -> Self {
+        Self {
+            limit: pool.0.settings.head_limit,
+            method: &asking.parts.method,
+            interim: 0,
+        }
+    }
+
+    fn poll(
+        &mut self,
+        held: &mut Link,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<ResponseHead, ExchangeError>> {
+        loop {
+            let head = ready!(ready_head(held, cx, self.limit, self.method))?;
+            let last = !head.status.is_informational();
+            if last || head.status == StatusCode::SWITCHING_PROTOCOLS {
+                return Poll::Ready(Ok(head));
+            }
+            self.interim += 1;
+            if self.interim > INTERIM {
+                let endless = Malformed::Syntax("one interim response after the other");
+                return Poll::Ready(Err(ExchangeError::Malformed(endless)));
+            }
+        }
+    }
 }
 
 /// What has come with the head of a response.
@@ -100,8 +165,8 @@ enum Arrived {
 }
 
 impl Arrived {
-    /// Behind `head`; the request is `over`.
-    fn of(head: &ResponseHead, over: bool, held: &mut Link) -> Self {
+    /// Behind `head`; the request is `over`. If all is here, its `place` is left.
+    fn of(head: &ResponseHead, over: bool, held: &mut Link, place: &mut Option<Place>) -> Self {
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             return Self::Switched;
         }
@@ -110,8 +175,8 @@ impl Arrived {
         {
             let here = usize::try_from(length).unwrap_or(usize::MAX);
             let body = held.buffer.split_to(here);
-            // More than was promised would be taken for the next response.
-            let clean = head.keep_alive && over && held.buffer.is_empty();
+            let goes_on = head.keep_alive && over;
+            let clean = leave(place.take(), held, goes_on);
             return Self::Whole { body, clean };
         }
         held.decoder = Decoder::new(head.framing);
@@ -122,14 +187,21 @@ impl Arrived {
     }
 }
 
+/// Whether another exchange may follow on a connection that `goes_on`, when the answer to whoever had this
+/// place has come.
+fn leave(place: Option<Place>, held: &mut Link, goes_on: bool) -> bool {
+    let last = place.is_none_or(|place| place.leave(held, goes_on));
+    // More than was promised would be taken for the next response.
+    goes_on && last && held.buffer.is_empty()
+}
+
 /// The response, whose body is read when it is asked for if it is not here yet.
 fn respond(
     pool: &Pool,
     link: SharedLink,
     (head, arrived): (ResponseHead, Arrived),
-    sending: Sending,
-    begun: Instant,
-    upgrading: bool,
+    (sending, place): (Sending, Option<Place>),
+    asking: Asking<'_>,
 ) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = head.status;
@@ -138,7 +210,7 @@ fn respond(
         Arrived::Whole { body, clean } => {
             if clean {
                 // What began a moment ago was used a moment ago: no need to ask the clock.
-                pool.keep(link, begun);
+                pool.keep(link, asking.begun);
             }
             *response.body_mut() = Body::full(body);
         }
@@ -147,12 +219,13 @@ fn respond(
                 pool: pool.clone(),
                 keep_alive: head.keep_alive,
                 sending,
+                place,
                 link: link.clone(),
             });
             let body = Body::http1(Incoming::new(link, generation, Some(rest)));
             *response.body_mut() = body.within(pool.0.settings.silence);
         }
-        Arrived::Switched if upgrading => {
+        Arrived::Switched if asking.parts.extensions.get::<Upgrade>().is_some() => {
             response.extensions_mut().insert(Upgraded(link));
         }
         Arrived::Switched => {
@@ -192,6 +265,7 @@ fn ready_head(
 }
 
 /// The sending of a request, as far as it has come.
+#[derive(Default)]
 struct Sending {
     /// Written, but not yet taken by the connection.
     head: Spare,
@@ -255,6 +329,14 @@ impl Sending {
             },
             starves: false,
             done: false,
+        }
+    }
+
+    /// Of what somebody else writes.
+    fn sent() -> Self {
+        Self {
+            done: true,
+            ..Self::default()
         }
     }
 
@@ -380,6 +462,7 @@ struct Rest {
     pool: Pool,
     keep_alive: bool,
     sending: Sending,
+    place: Option<Place>,
     link: SharedLink,
 }
 
@@ -392,9 +475,10 @@ impl Companion for Rest {
         }
     }
 
-    fn ended(self: Box<Self>) {
-        let held = self.link.lock();
-        let clean = self.keep_alive && self.sending.is_over(&held) && held.buffer.is_empty();
+    fn ended(mut self: Box<Self>) {
+        let mut held = self.link.lock();
+        let goes_on = self.keep_alive && self.sending.is_over(&held);
+        let clean = leave(self.place.take(), &mut held, goes_on);
         drop(held);
         if clean {
             self.pool.keep(self.link, Instant::now());

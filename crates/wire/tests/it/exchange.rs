@@ -31,7 +31,7 @@ impl Connect for To {
     }
 }
 
-fn pool(address: SocketAddr, settings: Settings) -> (Pool, Arc<AtomicUsize>) {
+pub(crate) fn pool(address: SocketAddr, settings: Settings) -> (Pool, Arc<AtomicUsize>) {
     // As in a worker.
     tokio::spawn(wire::post::deliver());
     let connected = Arc::new(AtomicUsize::new(0));
@@ -41,7 +41,7 @@ fn pool(address: SocketAddr, settings: Settings) -> (Pool, Arc<AtomicUsize>) {
     )
 }
 
-fn get(path: &str) -> Request<Body> {
+pub(crate) fn get(path: &str) -> Request<Body> {
     Request::get(path)
         .header("host", "x")
         .body(Body::empty())
@@ -67,7 +67,7 @@ async fn within(
     pool.send(asking, body).await
 }
 
-async fn text(response: Response<Body>) -> String {
+pub(crate) async fn text(response: Response<Body>) -> String {
     let body = response
         .into_body()
         .collect()

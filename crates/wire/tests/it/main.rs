@@ -12,6 +12,7 @@ mod front;
 mod grpc;
 mod http2;
 mod http2_attacks;
+mod line;
 mod post;
 mod served;
 mod smuggling;

@@ -1,0 +1,442 @@
+//! Requests that are sent at once share a connection, and each gets its own answer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use http::{Method, Request};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::{Duration, Instant};
+use wire::Body;
+use wire::client::{Pool, Settings};
+
+use crate::exchange::{get, pool, text};
+
+/// A server that is played by the test.
+struct Played {
+    listener: TcpListener,
+    pool: Pool,
+    connected: Arc<AtomicUsize>,
+}
+
+/// A connection to it.
+struct Line(TcpStream);
+
+/// A request on its way, which comes to the body of its answer.
+type Asked = JoinHandle<String>;
+
+impl Played {
+    /// Up to `pipeline` requests share a connection, and wait for so long.
+    async fn open(pipeline: usize, patience: Duration) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let settings = Settings {
+            pipeline,
+            patience,
+            ..Settings::default()
+        };
+        let (pool, connected) = pool(address, settings);
+        Self {
+            listener,
+            pool,
+            connected,
+        }
+    }
+
+    /// Whoever is asked is waited for.
+    async fn patient(pipeline: usize) -> Self {
+        Self::open(pipeline, Duration::from_secs(60)).await
+    }
+
+    async fn connection(&self) -> Line {
+        Line(self.listener.accept().await.expect("somebody connects").0)
+    }
+
+    /// A connection that was used before, and is kept.
+    async fn kept(&self) -> Line {
+        let asked = self.get("/first");
+        let mut line = self.connection().await;
+        line.answers(&["/first"]).await;
+        assert_eq!(asked.await.expect("an answer"), "/first");
+        assert_eq!(self.pool.idle(), 1);
+        line
+    }
+
+    /// Another connection, on which these are answered.
+    async fn answers_anew(&self, paths: &[&str]) -> Line {
+        let mut line = self.connection().await;
+        line.answers(paths).await;
+        line
+    }
+
+    /// What is sent without a wait in between is sent at once.
+    fn send(&self, request: Request<Body>, again: bool) -> Asked {
+        let pool = self.pool.clone();
+        tokio::spawn(async move {
+            let answer = pool.exchange(request, again).await;
+            text(answer.expect("an answer")).await
+        })
+    }
+
+    fn get(&self, path: &str) -> Asked {
+        self.send(get(path), true)
+    }
+
+    fn connected(&self) -> usize {
+        self.connected.load(Ordering::SeqCst)
+    }
+}
+
+impl Line {
+    /// What the next request asks for, if there is one.
+    async fn next(&mut self) -> Option<String> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(self.0.read_u8().await.ok()?);
+        }
+        let head = String::from_utf8_lossy(&head);
+        head.split(' ').nth(1).map(str::to_owned)
+    }
+
+    async fn hear(&mut self) -> String {
+        self.next().await.expect("a request")
+    }
+
+    /// These come, and nothing is answered before.
+    async fn hears(&mut self, paths: &[&str]) {
+        for path in paths {
+            assert_eq!(self.hear().await, *path);
+        }
+    }
+
+    async fn say(&mut self, text: &str) {
+        self.0.write_all(text.as_bytes()).await.expect("writes");
+    }
+
+    async fn answer(&mut self, body: &str) {
+        self.say(&answer("", body)).await;
+    }
+
+    /// Each of these is answered with its path, one after the other.
+    async fn answers(&mut self, paths: &[&str]) {
+        for path in paths {
+            self.hears(&[*path]).await;
+            self.answer(path).await;
+        }
+    }
+
+    /// Whether the client has closed it, without having said more.
+    async fn is_over(&mut self) -> bool {
+        self.0.read_u8().await.is_err()
+    }
+}
+
+/// A whole answer.
+fn answer(fields: &str, body: &str) -> String {
+    let length = body.len();
+    format!("HTTP/1.1 200 OK\r\n{fields}content-length: {length}\r\n\r\n{body}")
+}
+
+async fn heard(asked: impl IntoIterator<Item = Asked>) -> Vec<String> {
+    let mut heard = Vec::new();
+    for asked in asked {
+        heard.push(asked.await.expect("an answer"));
+    }
+    heard
+}
+
+#[tokio::test]
+async fn what_is_sent_at_once_shares_a_connection() {
+    let played = Played::patient(3).await;
+    let mut line = played.kept().await;
+    let mut head = get("/c");
+    *head.method_mut() = Method::HEAD;
+    let asked = [played.get("/a"), played.get("/b"), played.send(head, true)];
+    line.hears(&["/a", "/b", "/c"]).await;
+    line.say("HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n")
+        .await;
+    line.answer("a").await;
+    line.say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nb\r\n")
+        .await;
+    line.say("0\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n")
+        .await;
+    assert_eq!(heard(asked).await, ["a", "b", ""]);
+    // It is used again, and shared again.
+    let asked = [played.get("/d"), played.get("/e")];
+    line.hears(&["/d", "/e"]).await;
+    line.say(&(answer("", "d") + &answer("", "e"))).await;
+    assert_eq!(heard(asked).await, ["d", "e"]);
+    assert_eq!((played.connected(), played.pool.idle()), (1, 1));
+}
+
+#[tokio::test]
+async fn no_more_share_one_than_may() {
+    let played = Played::patient(2).await;
+    let mut line = played.kept().await;
+    let asked = [played.get("/a"), played.get("/b"), played.get("/c")];
+    line.hears(&["/a", "/b"]).await;
+    let _other = played.answers_anew(&["/c"]).await;
+    line.answer("/a").await;
+    line.answer("/b").await;
+    assert_eq!(heard(asked).await, ["/a", "/b", "/c"]);
+    assert_eq!((played.connected(), played.pool.idle()), (2, 2));
+}
+
+#[tokio::test]
+async fn nobody_gets_into_line_behind_what_was_sent_already() {
+    let played = Played::patient(8).await;
+    let mut line = played.kept().await;
+    let first = played.get("/a");
+    line.hears(&["/a"]).await;
+    let second = played.get("/b");
+    let _other = played.answers_anew(&["/b"]).await;
+    line.answer("/a").await;
+    assert_eq!(heard([first, second]).await, ["/a", "/b"]);
+}
+
+#[tokio::test]
+async fn what_may_not_be_sent_again_has_a_connection_of_its_own() {
+    let played = Played::patient(8).await;
+    let mut line = played.kept().await;
+    let ask = |method: Method, body: Body, again: bool| {
+        let mut request = get("/").map(|_| body);
+        *request.method_mut() = method;
+        played.send(request, again)
+    };
+    let asked = [
+        ask(Method::GET, Body::empty(), true),
+        ask(Method::GET, Body::empty(), false),
+        ask(Method::POST, Body::empty(), true),
+        ask(Method::GET, Body::full("body"), true),
+    ];
+    line.hears(&["/"]).await;
+    let mut lines = Vec::new();
+    for _ in 1..asked.len() {
+        lines.push(played.answers_anew(&["/"]).await);
+    }
+    line.answer("/").await;
+    assert_eq!(heard(asked).await, ["/"; 4]);
+    assert_eq!(played.connected(), 4);
+}
+
+#[tokio::test]
+async fn behind_the_last_answer_of_a_connection_they_are_sent_again() {
+    let played = Played::patient(8).await;
+    let mut line = played.kept().await;
+    let asked = [played.get("/a"), played.get("/b"), played.get("/c")];
+    line.hears(&["/a", "/b", "/c"]).await;
+    let last = answer("connection: close\r\n", "/a");
+    // What follows is nobody's answer.
+    line.say(&(last + &answer("", "x"))).await;
+    let _others = [
+        played.answers_anew(&["/b"]).await,
+        played.answers_anew(&["/c"]).await,
+    ];
+    assert_eq!(heard(asked).await, ["/a", "/b", "/c"]);
+    assert!(line.is_over().await);
+}
+
+#[tokio::test]
+async fn behind_the_end_of_a_connection_all_are_sent_again() {
+    let played = Played::patient(8).await;
+    let mut line = played.kept().await;
+    let asked = [played.get("/a"), played.get("/b")];
+    line.hears(&["/a", "/b"]).await;
+    drop(line);
+    // In any order.
+    let mut lines = [played.connection().await, played.connection().await];
+    for line in &mut lines {
+        let path = line.hear().await;
+        line.answer(&path).await;
+    }
+    assert_eq!(heard(asked).await, ["/a", "/b"]);
+}
+
+#[tokio::test]
+async fn what_follows_the_last_answer_is_nobodys() {
+    let played = Played::patient(8).await;
+    let mut line = played.kept().await;
+    let asked = [played.get("/a"), played.get("/b")];
+    line.hears(&["/a", "/b"]).await;
+    line.say(&(answer("", "/a") + &answer("", "/b") + &answer("", "x")))
+        .await;
+    assert_eq!(heard(asked).await, ["/a", "/b"]);
+    assert!(line.is_over().await);
+    assert_eq!(played.pool.idle(), 0);
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_that_of_one() {
+    let played = Played::patient(8).await;
+    let mut line = played.kept().await;
+    let pool = played.pool.clone();
+    let bad = tokio::spawn(async move { pool.exchange(get("/a"), true).await.map(drop) });
+    let asked = played.get("/b");
+    line.hears(&["/a", "/b"]).await;
+    line.say("HTTP/1.1 OK\r\n\r\n").await;
+    let _other = played.answers_anew(&["/b"]).await;
+    assert!(bad.await.expect("no panic").is_err());
+    assert_eq!(heard([asked]).await, ["/b"]);
+    assert!(line.is_over().await);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_long_behind_another() {
+    let patience = Duration::from_millis(10);
+    let played = Played::open(8, patience).await;
+    let mut line = played.kept().await;
+    let begun = Instant::now();
+    let (slow, fast) = (played.get("/slow"), played.get("/fast"));
+    line.hears(&["/slow", "/fast"]).await;
+    let mut other = played.answers_anew(&["/fast"]).await;
+    assert_eq!(heard([fast]).await, ["/fast"]);
+    assert!(begun.elapsed() >= patience);
+    // For now nobody shares.
+    let asked = [played.get("/a"), played.get("/b")];
+    other.hears(&["/a"]).await;
+    let _third = played.answers_anew(&["/b"]).await;
+    other.answer("/a").await;
+    line.answer("/slow").await;
+    assert_eq!(heard(asked).await, ["/a", "/b"]);
+    assert_eq!(heard([slow]).await, ["/slow"]);
+    assert!(line.is_over().await, "another answer would come");
+}
+
+#[tokio::test]
+async fn who_leaves_holds_up_nobody() {
+    let paths = ["/a", "/b", "/c"];
+    for leaves in 0..paths.len() {
+        let played = Played::patient(8).await;
+        let mut line = played.kept().await;
+        let mut asked: Vec<Asked> = paths.iter().map(|path| played.get(path)).collect();
+        line.hears(&paths).await;
+        let gone = asked.remove(leaves);
+        gone.abort();
+        assert!(gone.await.expect_err("it has left").is_cancelled());
+        let mut lines = Vec::new();
+        for path in &paths[leaves + 1..] {
+            lines.push(played.answers_anew(&[*path]).await);
+        }
+        for path in &paths[..leaves] {
+            line.answer(path).await;
+        }
+        let mut left = paths.to_vec();
+        left.remove(leaves);
+        assert_eq!(heard(asked).await, left);
+        assert!(line.is_over().await);
+    }
+}
+
+#[tokio::test]
+async fn those_behind_a_long_answer_are_answered_when_it_was_read() {
+    let played = Played::patient(8).await;
+    let mut line = played.kept().await;
+    let asked = [played.get("/long"), played.get("/b")];
+    line.hears(&["/long", "/b"]).await;
+    line.say("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nlo")
+        .await;
+    line.say(&format!("ng{}", answer("", "/b"))).await;
+    assert_eq!(heard(asked).await, ["long", "/b"]);
+    assert_eq!((played.connected(), played.pool.idle()), (1, 1));
+}
+
+#[tokio::test]
+async fn those_behind_a_long_answer_that_nobody_reads_are_sent_again() {
+    let played = Played::patient(8).await;
+    let mut line = played.kept().await;
+    let pool = played.pool.clone();
+    let long = tokio::spawn(async move { pool.exchange(get("/long"), true).await.map(drop) });
+    let asked = played.get("/b");
+    line.hears(&["/long", "/b"]).await;
+    line.say("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nlo")
+        .await;
+    let _other = played.answers_anew(&["/b"]).await;
+    assert!(long.await.expect("no panic").is_ok());
+    assert_eq!(heard([asked]).await, ["/b"]);
+    assert!(line.is_over().await);
+}
+
+/// A server that closes when it likes, answers in all forms and in pieces, and never before it has nothing
+/// else to do.
+async fn moody(listener: TcpListener) {
+    loop {
+        let (stream, _) = listener.accept().await.expect("a connection");
+        // What is kept back would be lost when it closes though more was asked.
+        stream.set_nodelay(true).expect("it is TCP");
+        tokio::spawn(async move {
+            let mut line = Line(stream);
+            for served in 0.. {
+                let Some(path) = line.next().await else {
+                    return;
+                };
+                let number: u32 = path[1..].parse().expect("a number");
+                for _ in 0..number % 5 {
+                    tokio::task::yield_now().await;
+                }
+                let chunk = format!("{:x}\r\n{path}\r\n", path.len());
+                let chunked =
+                    format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{chunk}");
+                let last = answer("connection: close\r\n", &path);
+                let said = match number % 13 {
+                    // Not on a new connection, where nobody would ask once more.
+                    0 if served > 0 => return,
+                    1 => {
+                        line.say(&last).await;
+                        return;
+                    }
+                    2 | 3 => [chunked.as_str(), "0\r\n\r\n"].map(String::from),
+                    4 => ["HTTP/1.1 103 Early Hints\r\n\r\n", &answer("", &path)].map(String::from),
+                    _ => {
+                        let mut head = answer("", &path);
+                        let body = head.split_off(head.len() - 3);
+                        [head, body]
+                    }
+                };
+                for part in said {
+                    if line.0.write_all(part.as_bytes()).await.is_err() {
+                        return;
+                    }
+                    tokio::task::yield_now().await;
+                }
+            }
+        });
+    }
+}
+
+#[tokio::test]
+async fn nobody_hears_what_is_said_to_another() {
+    let played = Played::patient(8).await;
+    let pool = played.pool.clone();
+    tokio::spawn(moody(played.listener));
+    let clients = (0..24_u32).map(|client| {
+        let pool = pool.clone();
+        tokio::spawn(async move {
+            for request in 0..100 {
+                let path = format!("/{}", 1000 + client * 100 + request);
+                let asked = async {
+                    let answer = pool.exchange(get(&path), true).await;
+                    text(answer.expect("an answer")).await
+                };
+                // Some are tired of waiting.
+                let tired = async {
+                    for _ in 0..(client + request) % 50 {
+                        tokio::task::yield_now().await;
+                    }
+                    if request % 10 != 0 {
+                        std::future::pending::<()>().await;
+                    }
+                };
+                tokio::select! {
+                    heard = asked => assert_eq!(heard, path),
+                    () = tired => {}
+                }
+            }
+        })
+    });
+    for client in clients.collect::<Vec<_>>() {
+        client.await.expect("its own answers");
+    }
+    let told = pool.pipelined();
+    assert!(told.joined > 100 && told.resent > 10, "{told:?}");
+}
