@@ -52,7 +52,7 @@ impl Line {
         self.waiting.push(None);
     }
 
-    /// The number of another one behind all others, if there may be so many.
+    /// The number of another one behind all others, if there may be so many and the line has not ended.
     fn enter(&mut self, most: usize) -> Option<usize> {
         let number = self.waiting.len();
         if number >= most.min(self.end) {
@@ -77,7 +77,7 @@ impl Line {
         Poll::Pending
     }
 
-    /// The next one is at the front; whether there is none.
+    /// The next one is at the front; whether there is none, which ends the line.
     fn advance(&mut self) -> bool {
         self.front += 1;
         match self.waiting.get_mut(self.front) {
@@ -87,7 +87,10 @@ impl Line {
                 }
                 false
             }
-            None => true,
+            None => {
+                self.end = 0;
+                true
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use http::{Method, Request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-use tokio::time::{Duration, Instant};
+use tokio::time::{Duration, Instant, timeout};
 use wire::Body;
 use wire::client::{Pool, Settings};
 
@@ -19,6 +19,9 @@ struct Played {
     pool: Pool,
     connected: Arc<AtomicUsize>,
 }
+
+/// When a test gives up.
+const LATE: Duration = Duration::from_secs(10);
 
 /// A connection to it.
 struct Line(TcpStream);
@@ -34,6 +37,7 @@ impl Played {
         let settings = Settings {
             pipeline,
             patience,
+            timeout: LATE,
             ..Settings::default()
         };
         let (pool, connected) = pool(address, settings);
@@ -50,7 +54,9 @@ impl Played {
     }
 
     async fn connection(&self) -> Line {
-        Line(self.listener.accept().await.expect("somebody connects").0)
+        let accepted = timeout(LATE, self.listener.accept()).await;
+        let (stream, _) = accepted.expect("in time").expect("somebody connects");
+        Line(stream)
     }
 
     /// A connection that was used before, and is kept.
@@ -100,7 +106,8 @@ impl Line {
     }
 
     async fn hear(&mut self) -> String {
-        self.next().await.expect("a request")
+        let next = timeout(LATE, self.next()).await;
+        next.expect("in time").expect("a request")
     }
 
     /// These come, and nothing is answered before.
@@ -126,9 +133,17 @@ impl Line {
         }
     }
 
+    /// The same for all of them together.
+    async fn answers_at_once(&mut self, paths: &[&str]) {
+        self.hears(paths).await;
+        let answers = paths.iter().map(|path| answer("", path));
+        self.say(&answers.collect::<String>()).await;
+    }
+
     /// Whether the client has closed it, without having said more.
     async fn is_over(&mut self) -> bool {
-        self.0.read_u8().await.is_err()
+        let more = timeout(LATE, self.0.read_u8()).await;
+        more.expect("in time").is_err()
     }
 }
 
@@ -164,9 +179,8 @@ async fn what_is_sent_at_once_shares_a_connection() {
     assert_eq!(heard(asked).await, ["a", "b", ""]);
     // It is used again, and shared again.
     let asked = [played.get("/d"), played.get("/e")];
-    line.hears(&["/d", "/e"]).await;
-    line.say(&(answer("", "d") + &answer("", "e"))).await;
-    assert_eq!(heard(asked).await, ["d", "e"]);
+    line.answers_at_once(&["/d", "/e"]).await;
+    assert_eq!(heard(asked).await, ["/d", "/e"]);
     assert_eq!((played.connected(), played.pool.idle()), (1, 1));
 }
 
@@ -193,6 +207,23 @@ async fn nobody_gets_into_line_behind_what_was_sent_already() {
     let _other = played.answers_anew(&["/b"]).await;
     line.answer("/a").await;
     assert_eq!(heard([first, second]).await, ["/a", "/b"]);
+}
+
+#[tokio::test]
+async fn nobody_gets_into_line_behind_what_does_not_share() {
+    let played = Played::patient(8).await;
+    let mut line = played.kept().await;
+    let asked = [played.get("/a"), played.get("/b")];
+    line.answers_at_once(&["/a", "/b"]).await;
+    assert_eq!(heard(asked).await, ["/a", "/b"]);
+    // Goes out on the connection that was shared.
+    let mut post = get("/post");
+    *post.method_mut() = Method::POST;
+    let asked = [played.send(post, false), played.get("/c")];
+    line.hears(&["/post"]).await;
+    let _other = played.answers_anew(&["/c"]).await;
+    line.answer("/post").await;
+    assert_eq!(heard(asked).await, ["/post", "/c"]);
 }
 
 #[tokio::test]
