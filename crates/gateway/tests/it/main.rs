@@ -10,6 +10,7 @@ mod crowded;
 mod hedge;
 mod identity;
 mod instances;
+mod pipeline;
 mod policies;
 mod reload;
 mod routes;

@@ -58,7 +58,7 @@ impl Played {
         (client, server)
     }
 
-    fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.0.local_addr().expect("bound")
     }
 

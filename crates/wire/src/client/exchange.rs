@@ -80,7 +80,8 @@ pub(super) async fn behind(
     asking: Asking<'_>,
 ) -> Result<Response<Body>, ExchangeError> {
     let link = place.link.clone();
-    let mut patience = Deadline::at(asking.ends.min(asking.begun + pool.0.settings.patience));
+    let patience = pool.0.settings.patience;
+    let mut late = Deadline::at(asking.ends.min(asking.begun + patience));
     let mut answer = Answer::to(pool, asking);
     let mut waits = true;
     let mut place = Some(place);
@@ -91,8 +92,8 @@ pub(super) async fn behind(
                 Poll::Ready(true) => held.patience.until(asking.ends),
                 Poll::Ready(false) => return Poll::Ready(Err(without_answer())),
                 Poll::Pending => {
-                    ready!(patience.poll(cx));
-                    pool.0.sharing.pause(turn::now());
+                    ready!(late.poll(cx));
+                    pool.0.sharing.pause(turn::now(), patience);
                     return Poll::Ready(Err(without_answer()));
                 }
             }

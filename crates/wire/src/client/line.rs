@@ -26,9 +26,9 @@ use crate::http1::write::{self, Persistence};
 use crate::link::{Link, SharedLink};
 use crate::tunnel::Upgrade;
 
-/// How long no connection is shared after somebody has lost patience: most of the time, with a server that
-/// is slow.
-const PAUSE: Duration = Duration::from_secs(1);
+/// For so many times as long as somebody has patience, no connection is shared after he has lost it: most of
+/// the time, with a server that is slow.
+const PAUSE: u32 = 100;
 /// Bytes of requests that go out together: what follows begins another message.
 const TOGETHER: usize = 8 << 10;
 
@@ -195,9 +195,9 @@ impl Sharing {
         self.0.lock().told.resent += 1;
     }
 
-    /// One has waited too long behind others.
-    pub(super) fn pause(&self, now: Instant) {
-        self.0.lock().paused = Some(now + PAUSE);
+    /// One has waited for so long behind others, which is too long.
+    pub(super) fn pause(&self, now: Instant, patience: Duration) {
+        self.0.lock().paused = Some(now + patience * PAUSE);
     }
 
     pub(super) fn told(&self) -> Pipelined {

@@ -314,7 +314,7 @@ async fn an_answer_that_cannot_be_read_is_that_of_one() {
 
 #[tokio::test]
 async fn nobody_waits_for_long_behind_another() {
-    let patience = Duration::from_millis(10);
+    let patience = Duration::from_millis(100);
     let played = Played::open(8, patience).await;
     let mut line = played.kept().await;
     let begun = Instant::now();
@@ -332,6 +332,8 @@ async fn nobody_waits_for_long_behind_another() {
     assert_eq!(heard(asked).await, ["/a", "/b"]);
     assert_eq!(heard([slow]).await, ["/slow"]);
     assert!(line.is_over().await, "another answer would come");
+    let told = played.pool.pipelined();
+    assert_eq!((told.joined, told.resent), (1, 1));
 }
 
 #[tokio::test]
