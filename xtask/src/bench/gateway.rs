@@ -149,22 +149,24 @@ pub(super) fn train(program: &Path) -> Result<()> {
     let _upstream = peers::upstream(&folder.join("upstream"), upstream)?;
     let load = Load::new(&folder, TRAINING)?;
     for scenario in Scenario::ALL {
-        let place = Place {
-            folder: folder.join(format!("{scenario:?}")),
-            listen: free_address()?,
-            upstream,
-            rialto: program.to_owned(),
-        };
-        let proxy = Proxy::start(Peer::Rialto, scenario, place)?;
-        let proxy = proxy.context("Rialto does all of it")?;
-        load.round(&proxy)?;
+        for peer in [Peer::Rialto, Peer::RialtoPipeline] {
+            let place = Place {
+                folder: folder.join(format!("{peer:?}-{scenario:?}")),
+                listen: free_address()?,
+                upstream,
+                rialto: program.to_owned(),
+            };
+            if let Some(proxy) = Proxy::start(peer, scenario, place)? {
+                load.round(&proxy)?;
+            }
+        }
     }
     remove_folder(&folder)
 }
 
 impl Options {
     fn measures(&self, peer: Peer) -> bool {
-        let always = matches!(peer, Peer::Nginx | Peer::Rialto);
+        let always = matches!(peer, Peer::Nginx | Peer::Rialto | Peer::RialtoPipeline);
         always || self.only.is_empty() || self.only.contains(&peer)
     }
 }
@@ -189,7 +191,7 @@ fn measure_all(
     let mut proxies = Vec::new();
     for &peer in peers {
         let place = Place {
-            folder: around.folder.join(format!("{}-{scenario:?}", peer.name())),
+            folder: around.folder.join(format!("{peer:?}-{scenario:?}")),
             listen: free_address()?,
             ..around.clone()
         };

@@ -28,6 +28,8 @@ pub(super) enum Peer {
     Varnish,
     Envoy,
     Rialto,
+    /// The same, with requests that share connections to the upstream server.
+    RialtoPipeline,
 }
 
 /// Where a proxy is.
@@ -41,12 +43,13 @@ pub(super) struct Place {
 }
 
 impl Peer {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::Nginx,
         Self::Haproxy,
         Self::Varnish,
         Self::Envoy,
         Self::Rialto,
+        Self::RialtoPipeline,
     ];
 
     pub(super) fn name(self) -> &'static str {
@@ -56,6 +59,7 @@ impl Peer {
             Self::Varnish => "Varnish",
             Self::Envoy => "Envoy",
             Self::Rialto => "Rialto",
+            Self::RialtoPipeline => "Rialto, `pipeline = 16`",
         }
     }
 
@@ -66,7 +70,7 @@ impl Peer {
             Self::Haproxy => ("haproxy", "haproxy"),
             Self::Varnish => ("varnishd", "varnish"),
             Self::Envoy => return envoy::program().map(drop),
-            Self::Rialto => return Ok(()),
+            Self::Rialto | Self::RialtoPipeline => return Ok(()),
         };
         if found(program) || Path::new("/usr/sbin").join(program).exists() {
             return Ok(());
@@ -86,7 +90,10 @@ impl Peer {
             // Its cache is experimental, and says so.
             Self::Envoy if scenario == Scenario::CacheHit => Ok(None),
             Self::Envoy => envoy::proxy(scenario, place).map(Some),
-            Self::Rialto => rialto::proxy(scenario, place).map(Some),
+            Self::Rialto => rialto::proxy(scenario, place, 1).map(Some),
+            // What comes from the cache is sent nowhere.
+            Self::RialtoPipeline if scenario == Scenario::CacheHit => Ok(None),
+            Self::RialtoPipeline => rialto::proxy(scenario, place, 16).map(Some),
         }
     }
 }

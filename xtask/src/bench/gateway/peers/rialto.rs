@@ -8,9 +8,9 @@ use super::{Place, written};
 use crate::bench::gateway::{Scenario, token};
 use crate::process::free_address;
 
-/// A gateway before another server.
-pub(super) fn proxy(scenario: Scenario, place: &Place) -> Result<Command> {
-    let table = written(place, "routes.toml", &table(scenario, place)?)?;
+/// A gateway before another server, to which so many requests may share a connection.
+pub(super) fn proxy(scenario: Scenario, place: &Place, pipeline: usize) -> Result<Command> {
+    let table = written(place, "routes.toml", &table(scenario, place, pipeline)?)?;
     let mut command = Command::new(&place.rialto);
     command.args(["serve", "--role", "gateway"]);
     let settings = [
@@ -26,12 +26,13 @@ pub(super) fn proxy(scenario: Scenario, place: &Place) -> Result<Command> {
     Ok(command)
 }
 
-fn table(scenario: Scenario, place: &Place) -> Result<String> {
+fn table(scenario: Scenario, place: &Place, pipeline: usize) -> Result<String> {
     let upstream = place.upstream;
     let mut table = format!(
         r#"
         [gateway.upstream.all]
         servers = ["http://{upstream}"]
+        pipeline = {pipeline}
         [[gateway.route]]
         name = "all"
         path = "/{{*rest}}"
