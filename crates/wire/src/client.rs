@@ -121,7 +121,8 @@ pub struct Asking<'a> {
     pub begun: Instant,
     /// When the server must have begun its response.
     pub ends: Instant,
-    /// Whether it may be sent again if the connection turns out to be closed.
+    /// Whether it may be sent again: if the connection turns out to be closed, or those before it on their
+    /// connection take too long.
     pub again: bool,
 }
 
@@ -138,7 +139,8 @@ impl std::fmt::Debug for Asking<'_> {
     }
 }
 
-/// The connections of one thread to one server. Cheap to clone.
+/// The connections of one thread to one server. Exchanges begin on that thread; others may wait for them. Cheap
+/// to clone.
 #[derive(Debug, Clone)]
 pub struct Pool(Arc<Shared>);
 
@@ -155,11 +157,12 @@ struct Shared {
 impl Pool {
     /// A pool without connections.
     pub fn new(connect: Arc<dyn Connect>, settings: Settings) -> Self {
+        let sharing = Sharing::new(settings.patience);
         Self(Arc::new(Shared {
             connect,
             settings,
             idle: Mutex::default(),
-            sharing: Sharing::default(),
+            sharing,
             http2: http2::Sender::default(),
         }))
     }
@@ -167,8 +170,9 @@ impl Pool {
     /// Sends a request and returns the head of its response; the body is read when it is asked
     /// for. Fields that concern one connection only are neither passed on nor back.
     ///
-    /// A connection that was kept may have been closed meanwhile. Then the request is sent again
-    /// on a new one, if `again` allows and its body is still here.
+    /// A connection that was kept may have been closed meanwhile, or belong to requests before it that
+    /// take too long. Then the request is sent again on another one, if `again` allows and its body is
+    /// still here.
     pub async fn exchange(
         &self,
         request: Request<Body>,

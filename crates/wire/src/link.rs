@@ -1,5 +1,6 @@
-//! A connection that its owner and the body that is being read from it share. They take turns in
-//! one task, so the lock between them is never waited for.
+//! A connection that its owner, the body that is being read from it, and those who share it have in common.
+//! One after the other has something to do with it, mostly on one thread, so the lock between them is hardly
+//! ever waited for.
 
 use std::cell::RefCell;
 use std::io;

@@ -146,7 +146,9 @@ impl Part {
             Some(got) => {
                 if let (Some((kept, key)), Got::Document(document)) = (kept, &got) {
                     let until = turn::now() + kept.time;
-                    kept.documents.insert(key, (until, document.clone()));
+                    // Without what has arrived with it.
+                    let document = Bytes::copy_from_slice(document);
+                    kept.documents.insert(key, (until, document));
                 }
                 got
             }
@@ -189,7 +191,13 @@ impl Part {
         let response = (sheet.ask)(request).await;
         let kind = response.headers().get(CONTENT_TYPE);
         if !response.status().is_success() || !kind.is_some_and(is_json) {
-            return Got::nothing(response);
+            let read_later = self.required;
+            // What nobody reads would hold up others who wait for their answers on its connection.
+            return Got::nothing(if read_later {
+                response
+            } else {
+                response.map(|_| Body::empty())
+            });
         }
         let document = self.whole(response.into_body()).await;
         // Only looked over, not read: it goes on as it came.

@@ -22,7 +22,6 @@ use crate::link::{Link, SharedLink};
 use crate::post;
 use crate::spare::Spare;
 use crate::tunnel::{Upgrade, Upgraded};
-use crate::turn;
 
 /// Responses before the response: `100 Continue`, `103 Early Hints`.
 const INTERIM: usize = 8;
@@ -80,8 +79,9 @@ pub(super) async fn behind(
     asking: Asking<'_>,
 ) -> Result<Response<Body>, ExchangeError> {
     let link = place.link.clone();
-    let patience = pool.0.settings.patience;
-    let mut late = Deadline::at(asking.ends.min(asking.begun + patience));
+    let sharing = &pool.0.sharing;
+    let mut tired = sharing.patience(asking.begun);
+    let mut late = Deadline::at(asking.ends);
     let mut answer = Answer::to(pool, asking);
     let mut waits = true;
     let mut place = Some(place);
@@ -92,8 +92,11 @@ pub(super) async fn behind(
                 Poll::Ready(true) => held.patience.until(asking.ends),
                 Poll::Ready(false) => return Poll::Ready(Err(without_answer())),
                 Poll::Pending => {
-                    ready!(late.poll(cx));
-                    pool.0.sharing.pause(turn::now(), patience);
+                    if late.poll(cx).is_ready() {
+                        return Poll::Ready(Err(ExchangeError::Slow));
+                    }
+                    ready!(tired.poll(cx));
+                    sharing.too_slow(&held);
                     return Poll::Ready(Err(without_answer()));
                 }
             }
@@ -179,6 +182,9 @@ impl Arrived {
             let goes_on = head.keep_alive && over;
             let clean = leave(place.take(), held, goes_on);
             return Self::Whole { body, clean };
+        }
+        if let Some(place) = place {
+            place.begins(held, head.keep_alive && over);
         }
         held.decoder = Decoder::new(head.framing);
         held.generation = held.generation.wrapping_add(1);

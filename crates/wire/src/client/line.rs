@@ -11,6 +11,7 @@
 //! connection, is sent again by itself. So only what may be sent again gets into line, and only on a
 //! connection that the server has kept before.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -21,14 +22,22 @@ use tokio::time::Instant;
 
 use super::{Asking, Pool};
 use crate::body::Body;
+use crate::deadline::Deadline;
 use crate::http1::Framing;
 use crate::http1::write::{self, Persistence};
 use crate::link::{Link, SharedLink};
+use crate::spare::Spare;
 use crate::tunnel::Upgrade;
+use crate::turn;
 
-/// For so many times as long as somebody has patience, no connection is shared after he has lost it: most of
-/// the time, with a server that is slow.
+/// For so many times as long as somebody has patience, no connection is shared after he has lost it: 99 of
+/// 100 requests have their own, with a server that is slow.
 const PAUSE: u32 = 100;
+/// One may be sent again by itself for so many that may share a connection, and then no connection is shared
+/// for a while.
+const COST: u32 = 10;
+/// And so many before that.
+const RESERVE: u32 = 100;
 /// Bytes of requests that go out together: what follows begins another message.
 const TOGETHER: usize = 8 << 10;
 
@@ -39,6 +48,8 @@ pub(crate) struct Line {
     front: usize,
     /// Who gets no answer here, and all who come later.
     end: usize,
+    /// Whether that answer has begun.
+    begun: bool,
     /// Whom to wake when it is at the front, or when the line ends before it.
     waiting: Vec<Option<Waker>>,
 }
@@ -48,6 +59,7 @@ impl Line {
     fn begin(&mut self) {
         self.front = 0;
         self.end = usize::MAX;
+        self.begun = false;
         self.waiting.clear();
         self.waiting.push(None);
     }
@@ -80,6 +92,7 @@ impl Line {
     /// The next one is at the front; whether there is none, which ends the line.
     fn advance(&mut self) -> bool {
         self.front += 1;
+        self.begun = false;
         match self.waiting.get_mut(self.front) {
             Some(next) => {
                 if let Some(next) = next.take() {
@@ -127,6 +140,16 @@ impl Place {
         }
     }
 
+    /// Its answer has begun. Those behind wait for the rest of it, unless the connection ends with that.
+    pub(super) fn begins(&self, held: &mut Link, goes_on: bool) {
+        if let Some(line) = &mut held.line {
+            line.begun = true;
+            if !goes_on {
+                line.close(self.number + 1);
+            }
+        }
+    }
+
     /// All of its answer has come. If the connection goes on, so does the next one; whether there is none.
     pub(super) fn leave(mut self, held: &mut Link, goes_on: bool) -> bool {
         self.left = true;
@@ -151,20 +174,27 @@ impl Drop for Place {
 }
 
 /// Where requests of a thread for a server get into line.
-#[derive(Debug, Default)]
-pub(super) struct Sharing(Mutex<State>);
+#[derive(Debug)]
+pub(super) struct Sharing {
+    patience: Duration,
+    /// Nothing else is locked by who has it.
+    state: Mutex<State>,
+    joined: AtomicU64,
+    resent: AtomicU64,
+}
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     /// Whose message was posted last.
     posted: Weak<Mutex<Link>>,
     /// Until when nobody shares.
     paused: Option<Instant>,
-    told: Pipelined,
+    /// What those may cost who are sent again.
+    budget: u32,
 }
 
 /// How many requests have shared a connection so far.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pipelined {
     /// Those who got into line behind others.
     pub joined: u64,
@@ -176,32 +206,78 @@ pub struct Pipelined {
 pub(super) enum Company {
     /// Nobody.
     Alone,
-    /// Those who are sent at once with it, if there are any.
+    /// Those who are sent at once with it, if there are any and a connection was kept.
     First,
     /// Those before it: it is written with them.
     Behind(Place),
 }
 
 impl Sharing {
+    /// Nobody waits behind others for longer than `patience`.
+    pub(super) fn new(patience: Duration) -> Self {
+        let state = State {
+            posted: Weak::new(),
+            paused: None,
+            budget: RESERVE * COST,
+        };
+        Self {
+            patience,
+            state: Mutex::new(state),
+            joined: AtomicU64::new(0),
+            resent: AtomicU64::new(0),
+        }
+    }
+
     /// The connection, whose message is posted, may be shared.
     pub(super) fn offer(&self, link: &SharedLink, held: &mut Link) -> Place {
         held.line.get_or_insert_default().begin();
-        self.0.lock().posted = Arc::downgrade(link);
+        self.state.lock().posted = Arc::downgrade(link);
         Place::new(link.clone(), 0)
+    }
+
+    /// Until when one waits behind others who begins now.
+    pub(super) fn patience(&self, now: Instant) -> Deadline {
+        Deadline::at(now + self.patience)
+    }
+
+    /// One has waited for too long behind others. The server is slow, unless somebody takes his time to read
+    /// an answer.
+    pub(super) fn too_slow(&self, held: &Link) {
+        if held.line.as_ref().is_none_or(|line| !line.begun) {
+            self.state.lock().pause(self.patience);
+        }
     }
 
     /// One who was behind others is sent again by itself.
     pub(super) fn leaves_one(&self) {
-        self.0.lock().told.resent += 1;
-    }
-
-    /// One has waited for so long behind others, which is too long.
-    pub(super) fn pause(&self, now: Instant, patience: Duration) {
-        self.0.lock().paused = Some(now + patience * PAUSE);
+        self.resent.fetch_add(1, Ordering::Relaxed);
+        let mut state = self.state.lock();
+        match state.budget.checked_sub(COST) {
+            Some(left) => state.budget = left,
+            None => state.pause(self.patience),
+        }
     }
 
     pub(super) fn told(&self) -> Pipelined {
-        self.0.lock().told
+        Pipelined {
+            joined: self.joined.load(Ordering::Relaxed),
+            resent: self.resent.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl State {
+    fn pause(&mut self, patience: Duration) {
+        self.paused = Some(turn::now() + patience * PAUSE);
+    }
+
+    /// Whether one that is sent now may share a connection.
+    fn admits(&mut self, now: Instant) -> bool {
+        if self.paused.is_some_and(|until| now < until) {
+            return false;
+        }
+        self.budget = RESERVE.saturating_mul(COST).min(self.budget + 1);
+        true
     }
 }
 
@@ -211,19 +287,20 @@ impl Pool {
         if self.0.settings.pipeline < 2 || !may_wait(asking, body) {
             return Company::Alone;
         }
-        let mut sharing = self.0.sharing.0.lock();
-        if sharing.paused.is_some_and(|until| asking.begun < until) {
+        let sharing = &self.0.sharing;
+        let mut state = sharing.state.lock();
+        if !state.admits(asking.begun) {
             return Company::Alone;
         }
-        let Some(place) = sharing
-            .posted
-            .upgrade()
-            .and_then(|link| self.join(link, asking))
-        else {
-            return Company::First;
-        };
-        sharing.told.joined += 1;
-        Company::Behind(place)
+        let posted = state.posted.upgrade();
+        drop(state);
+        match posted.and_then(|link| self.join(link, asking)) {
+            Some(place) => {
+                sharing.joined.fetch_add(1, Ordering::Relaxed);
+                Company::Behind(place)
+            }
+            None => Company::First,
+        }
     }
 
     /// Lets a request go with what is posted on a connection, if there is something and room for it.
@@ -231,16 +308,19 @@ impl Pool {
         let mut held = link.lock();
         let Link { line, outbox, .. } = &mut *held;
         let message = outbox.posted().filter(|posted| posted.len() < TOGETHER)?;
-        let number = line.as_mut()?.enter(self.0.settings.pipeline)?;
         let Asking { parts, added, .. } = asking;
+        let mut head = Spare::take();
         write::request_head(
-            message,
+            &mut head,
             (&parts.method, &parts.uri),
             &parts.headers,
             *added,
             Framing::Length(0),
             Persistence::Default,
         );
+        // Nothing fails between this and the place that stands for it.
+        let number = line.as_mut()?.enter(self.0.settings.pipeline)?;
+        message.extend_from_slice(&head);
         drop(held);
         Some(Place::new(link, number))
     }

@@ -49,7 +49,7 @@ pub(crate) fn get(path: &str) -> Request<Body> {
 }
 
 /// An exchange with a timeout of its own.
-async fn within(
+pub(crate) async fn within(
     limit: Duration,
     pool: &Pool,
     request: Request<Body>,

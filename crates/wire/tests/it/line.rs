@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures_util::FutureExt;
 use http::{Method, Request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant, timeout};
 use wire::Body;
-use wire::client::{Pool, Settings};
+use wire::client::{ExchangeError, Pool, Settings};
 
-use crate::exchange::{get, pool, text};
+use crate::exchange::{get, pool, text, within};
 
 /// A server that is played by the test.
 struct Played {
@@ -269,6 +270,51 @@ async fn behind_the_last_answer_of_a_connection_they_are_sent_again() {
 }
 
 #[tokio::test]
+async fn behind_an_answer_without_an_end_of_its_own_they_are_sent_again_at_once() {
+    let played = Played::patient(8).await;
+    let mut line = played.kept().await;
+    let asked = [played.get("/a"), played.get("/b")];
+    line.hears(&["/a", "/b"]).await;
+    line.say("HTTP/1.1 200 OK\r\n\r\nas long as").await;
+    let _other = played.answers_anew(&["/b"]).await;
+    line.say(" the connection").await;
+    drop(line);
+    assert_eq!(heard(asked).await, ["as long as the connection", "/b"]);
+}
+
+#[tokio::test]
+async fn behind_another_protocol_they_are_sent_again() {
+    let played = Played::patient(8).await;
+    let mut line = played.kept().await;
+    let asked = [played.get("/a"), played.get("/b")];
+    line.hears(&["/a", "/b"]).await;
+    // Nobody has asked for it.
+    line.say("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n")
+        .await;
+    let _other = played.answers_anew(&["/b"]).await;
+    assert_eq!(heard(asked).await, ["", "/b"]);
+    assert!(line.is_over().await);
+}
+
+#[tokio::test]
+async fn long_heads_have_messages_of_their_own() {
+    let played = Played::patient(8).await;
+    let mut line = played.kept().await;
+    let long = |path: &str| {
+        let mut request = get(path);
+        let field = "x".repeat(4096).parse().expect("a field");
+        request.headers_mut().insert("x-long", field);
+        played.send(request, true)
+    };
+    let asked = [long("/a"), long("/b"), long("/c")];
+    line.hears(&["/a", "/b"]).await;
+    let _other = played.answers_anew(&["/c"]).await;
+    line.answer("/a").await;
+    line.answer("/b").await;
+    assert_eq!(heard(asked).await, ["/a", "/b", "/c"]);
+}
+
+#[tokio::test]
 async fn behind_the_end_of_a_connection_all_are_sent_again() {
     let played = Played::patient(8).await;
     let mut line = played.kept().await;
@@ -337,6 +383,79 @@ async fn nobody_waits_for_long_behind_another() {
 }
 
 #[tokio::test]
+async fn a_client_who_reads_slowly_is_not_a_server_that_is_slow() {
+    let played = Played::open(8, Duration::from_millis(100)).await;
+    let mut line = played.kept().await;
+    let pool = played.pool.clone();
+    let unread = tokio::spawn(async move { pool.exchange(get("/long"), true).await });
+    let asked = played.get("/b");
+    line.hears(&["/long", "/b"]).await;
+    line.say("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nlo")
+        .await;
+    let _unread = unread.await.expect("no panic");
+    let mut other = played.answers_anew(&["/b"]).await;
+    assert_eq!(heard([asked]).await, ["/b"]);
+    let asked = [played.get("/c"), played.get("/d")];
+    other.answers_at_once(&["/c", "/d"]).await;
+    assert_eq!(heard(asked).await, ["/c", "/d"]);
+}
+
+#[tokio::test]
+async fn who_has_no_time_to_be_sent_again_is_not() {
+    let played = Played::patient(8).await;
+    let mut line = played.kept().await;
+    let first = played.get("/a");
+    let pool = played.pool.clone();
+    let limit = Duration::from_millis(100);
+    let hurried = tokio::spawn(async move { within(limit, &pool, get("/b"), true).await });
+    line.hears(&["/a", "/b"]).await;
+    let hurried = hurried.await.expect("no panic");
+    assert!(matches!(hurried, Err(ExchangeError::Slow)), "{hurried:?}");
+    line.answer("/a").await;
+    assert_eq!(heard([first]).await, ["/a"]);
+    let told = played.pool.pipelined();
+    assert_eq!((told.joined, told.resent), (1, 0));
+    assert_eq!(played.connected(), 1);
+}
+
+#[tokio::test]
+async fn who_is_sent_again_has_a_budget() {
+    let played = Played::patient(16).await;
+    let pool = played.pool.clone();
+    let server = async {
+        loop {
+            let mut line = played.connection().await;
+            tokio::spawn(async move {
+                while let Some(path) = line.next().await {
+                    // That is the one who leaves.
+                    if path != "/never" {
+                        line.answer(&path).await;
+                    }
+                }
+            });
+        }
+    };
+    let (rounds, behind) = (20, 15);
+    let clients = async {
+        for _ in 0..rounds {
+            played.get("/kept").await.expect("an answer");
+            let leaves = played.get("/never");
+            let asked: Vec<Asked> = (0..behind).map(|_| played.get("/asked")).collect();
+            tokio::task::yield_now().await;
+            leaves.abort();
+            heard(asked).await;
+        }
+    };
+    tokio::select! {
+        () = clients => {}
+        () = server => unreachable!("serves without an end"),
+    }
+    let told = pool.pipelined();
+    let asked = rounds * (behind + 2);
+    assert!((100..=100 + asked / 10).contains(&told.resent), "{told:?}");
+}
+
+#[tokio::test]
 async fn who_leaves_holds_up_nobody() {
     let paths = ["/a", "/b", "/c"];
     for leaves in 0..paths.len() {
@@ -365,11 +484,20 @@ async fn who_leaves_holds_up_nobody() {
 async fn those_behind_a_long_answer_are_answered_when_it_was_read() {
     let played = Played::patient(8).await;
     let mut line = played.kept().await;
-    let asked = [played.get("/long"), played.get("/b")];
+    let (head, begun) = tokio::sync::oneshot::channel();
+    let pool = played.pool.clone();
+    let long = tokio::spawn(async move {
+        let answer = pool.exchange(get("/long"), true).await.expect("a head");
+        head.send(()).expect("somebody waits");
+        text(answer).await
+    });
+    let asked = [long, played.get("/b")];
     line.hears(&["/long", "/b"]).await;
     line.say("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nlo")
         .await;
-    line.say(&format!("ng{}", answer("", "/b"))).await;
+    begun.await.expect("the rest is not here yet");
+    line.say("ng").await;
+    line.answer("/b").await;
     assert_eq!(heard(asked).await, ["long", "/b"]);
     assert_eq!((played.connected(), played.pool.idle()), (1, 1));
 }
@@ -472,4 +600,48 @@ async fn nobody_hears_what_is_said_to_another() {
     }
     let told = pool.pipelined();
     assert!(told.joined > 100 && told.resent > 10, "{told:?}");
+}
+
+#[test]
+fn who_waits_on_another_thread_holds_up_nobody() {
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let others = runtime.handle().clone();
+        let own = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        own.block_on(async {
+            // Whoever waits loses patience at once.
+            let played = Played::open(8, Duration::from_micros(100)).await;
+            let pool = played.pool.clone();
+            tokio::spawn(moody(played.listener));
+            for round in 0..200_u32 {
+                let asked = (0..8).map(|number| {
+                    let (pool, path) = (pool.clone(), format!("/{}", 1000 + round * 8 + number));
+                    let asked = async move {
+                        let answer = pool.exchange(get(&path), true).await;
+                        assert_eq!(text(answer.expect("an answer")).await, path);
+                    };
+                    // As a cache does, whose answers many wait for.
+                    let asked = asked.boxed().shared();
+                    others.spawn(asked.clone());
+                    tokio::spawn(asked)
+                });
+                for asked in asked.collect::<Vec<_>>() {
+                    asked.await.expect("its own answer");
+                }
+            }
+        });
+        runtime.shutdown_background();
+        done.send(()).expect("somebody waits");
+    });
+    ended
+        .recv_timeout(Duration::from_secs(60))
+        .expect("nobody waits for ever");
 }
