@@ -235,6 +235,17 @@ impl Sharing {
         Place::new(link.clone(), 0)
     }
 
+    /// Whether one that is sent now may share a connection; and whose message was posted last, if it is
+    /// still there.
+    fn look(&self, now: Instant) -> (bool, Option<SharedLink>) {
+        let mut state = self.state.lock();
+        if state.paused.is_some_and(|until| now < until) {
+            return (false, None);
+        }
+        state.budget = (state.budget + 1).min(RESERVE * COST);
+        (true, state.posted.upgrade())
+    }
+
     /// Until when one waits behind others who begins now.
     pub(super) fn patience(&self, now: Instant) -> Deadline {
         Deadline::at(now + self.patience)
@@ -270,15 +281,6 @@ impl State {
     fn pause(&mut self, patience: Duration) {
         self.paused = Some(turn::now() + patience * PAUSE);
     }
-
-    /// Whether one that is sent now may share a connection.
-    fn admits(&mut self, now: Instant) -> bool {
-        if self.paused.is_some_and(|until| now < until) {
-            return false;
-        }
-        self.budget = RESERVE.saturating_mul(COST).min(self.budget + 1);
-        true
-    }
 }
 
 impl Pool {
@@ -288,12 +290,10 @@ impl Pool {
             return Company::Alone;
         }
         let sharing = &self.0.sharing;
-        let mut state = sharing.state.lock();
-        if !state.admits(asking.begun) {
+        let (may_share, posted) = sharing.look(asking.begun);
+        if !may_share {
             return Company::Alone;
         }
-        let posted = state.posted.upgrade();
-        drop(state);
         match posted.and_then(|link| self.join(link, asking)) {
             Some(place) => {
                 sharing.joined.fetch_add(1, Ordering::Relaxed);

@@ -603,7 +603,7 @@ async fn nobody_hears_what_is_said_to_another() {
 }
 
 #[test]
-fn who_waits_on_another_thread_holds_up_nobody() {
+fn who_waits_on_another_thread_hears_his_own_answer() {
     let (done, ended) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread()
