@@ -36,13 +36,13 @@ async fn hear(line: &mut Line) -> String {
     head.split(' ').nth(1).unwrap_or_default().to_owned()
 }
 
-async fn answer(line: &mut Line, path: &str) {
+/// A whole answer, with these fields too.
+fn answer(fields: &str, path: &str) -> String {
     let body = json!({ "path": path }).to_string();
     let length = body.len();
-    line.say(&format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
-    ))
-    .await;
+    format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n{fields}content-length: {length}\r\n\r\n{body}"
+    )
 }
 
 /// A connection that the gateway keeps.
@@ -50,7 +50,7 @@ async fn kept(played: &Played, bridge: &Bridge) -> Line {
     let serving = async {
         let mut line = played.connection().await;
         let path = hear(&mut line).await;
-        answer(&mut line, &path).await;
+        line.say(&answer("", &path)).await;
         line
     };
     let (first, line) = tokio::join!(async { bridge.client().get("/played/x").await }, serving);
@@ -73,20 +73,18 @@ async fn parts_of_an_answer_share_a_connection() {
     let mut line = kept(&played, &bridge).await;
     let serving = async {
         // None is answered before all were asked for.
-        let mut asked = Vec::new();
+        let mut answers = String::new();
         for _ in 0..3 {
-            asked.push(hear(&mut line).await);
+            answers += &answer("", &hear(&mut line).await);
         }
-        for path in &asked {
-            answer(&mut line, path).await;
-        }
+        line.say(&answers).await;
     };
     // Who finds the server too slow comes again.
     let again = async {
         loop {
             let mut line = played.connection().await;
             let path = hear(&mut line).await;
-            answer(&mut line, &path).await;
+            line.say(&answer("", &path)).await;
         }
     };
     let asking = async { tokio::join!(async { bridge.client().get("/all").await }, serving).0 };
@@ -108,16 +106,10 @@ async fn a_server_that_closes_after_each_answer_is_asked_again() {
     let bridge = bridge(&played, 3).await;
     let mut line = kept(&played, &bridge).await;
     let serving = async {
-        let mut first = hear(&mut line).await;
         loop {
-            let body = json!({ "path": first }).to_string();
-            let length = body.len();
-            line.say(&format!(
-                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
-            ))
-            .await;
+            let path = hear(&mut line).await;
+            line.say(&answer("connection: close\r\n", &path)).await;
             line = played.connection().await;
-            first = hear(&mut line).await;
         }
     };
     let all = tokio::select! {
