@@ -59,7 +59,7 @@ impl Peer {
             Self::Varnish => "Varnish",
             Self::Envoy => "Envoy",
             Self::Rialto => "Rialto",
-            Self::RialtoPipeline => "Rialto, `pipeline = 16`",
+            Self::RialtoPipeline => "Rialto, `pipeline = 32`",
         }
     }
 
@@ -93,7 +93,7 @@ impl Peer {
             Self::Rialto => rialto::proxy(scenario, place, 1).map(Some),
             // What comes from the cache is sent nowhere.
             Self::RialtoPipeline if scenario == Scenario::CacheHit => Ok(None),
-            Self::RialtoPipeline => rialto::proxy(scenario, place, 16).map(Some),
+            Self::RialtoPipeline => rialto::proxy(scenario, place, 32).map(Some),
         }
     }
 }
