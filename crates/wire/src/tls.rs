@@ -132,6 +132,17 @@ pub struct InUse {
     pub expires: u64,
 }
 
+/// What an authority has revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevocationList {
+    /// Where it came from.
+    pub file: PathBuf,
+    /// The authority.
+    pub issuer: String,
+    /// When the next one is there at the latest, in seconds since 1970, if the authority says so.
+    pub due: Option<u64>,
+}
+
 /// A connection whose handshake has succeeded.
 #[derive(Debug)]
 pub struct Accepted {
@@ -190,6 +201,14 @@ impl Tls {
     /// The certificates that are in use, the default one first.
     pub fn in_use(&self) -> Vec<InUse> {
         self.0.current.read().loaded.in_use()
+    }
+
+    /// The revocation lists that are in use though the next one should be there.
+    pub fn overdue(&self) -> Vec<RevocationList> {
+        let now = self.0.clock.current_time().map_or(0, |now| now.as_secs());
+        let mut lists = self.0.current.read().loaded.revoked.clone();
+        lists.retain(|list| list.due.is_some_and(|due| due < now));
+        lists
     }
 
     /// Shakes hands with a client. Its first byte, a place among the handshakes and the handshake

@@ -19,7 +19,7 @@ use x509_cert::der::Decode;
 
 use super::certificate::{Name, names};
 use super::names::ByName;
-use super::{Authorities, ClientAuth, Files, InUse, Settings};
+use super::{Authorities, ClientAuth, Files, InUse, RevocationList, Settings};
 
 /// A file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -128,6 +128,7 @@ impl std::error::Error for LoadErrors {}
 pub(super) struct Loaded {
     certificates: Vec<Pair>,
     clients: Option<Arc<dyn ClientCertVerifier>>,
+    pub(super) revoked: Vec<RevocationList>,
     /// Without random bytes there are none.
     tickets: Option<Arc<dyn ProducesTickets>>,
 }
@@ -159,18 +160,18 @@ impl Loaded {
             };
             certificates.extend(pair.ok().or_else(kept));
         }
-        let clients = match clients(settings) {
-            Ok(clients) => clients,
-            Err(error) => {
-                errors.push(error);
-                before.and_then(|before| before.clients.clone())
-            }
-        };
+        let (clients, revoked) = clients(settings).unwrap_or_else(|error| {
+            errors.push(error);
+            before.map_or_else(Default::default, |before| {
+                (before.clients.clone(), before.revoked.clone())
+            })
+        });
         let whole = certificates.len() == settings.certificates.len()
             && clients.is_some() == settings.client_auth.authorities().is_some();
         let loaded = whole.then(|| Self {
             certificates,
             clients,
+            revoked,
             tickets: ring::Ticketer::new().ok(),
         });
         (loaded, errors)
@@ -289,13 +290,16 @@ fn own(
     Ok((names, expires))
 }
 
-fn clients(settings: &Settings) -> Result<Option<Arc<dyn ClientCertVerifier>>, LoadError> {
+/// Who checks clients, and by which lists of what is revoked.
+type Clients = (Option<Arc<dyn ClientCertVerifier>>, Vec<RevocationList>);
+
+fn clients(settings: &Settings) -> Result<Clients, LoadError> {
     let Some(Authorities {
         certificates,
         revoked,
     }) = settings.client_auth.authorities()
     else {
-        return Ok(None);
+        return Ok((None, Vec::new()));
     };
     let wrong = |why| LoadError {
         file: certificates.clone(),
@@ -308,13 +312,15 @@ fn clients(settings: &Settings) -> Result<Option<Arc<dyn ClientCertVerifier>>, L
         added.map_err(|error| wrong(Unusable::Authority(error.to_string())))?;
     }
     let mut verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+    let mut known = Vec::new();
     if let Some(file) = revoked {
-        let lists = lists(file).map_err(|why| LoadError {
+        let (lists, read) = lists(file).map_err(|why| LoadError {
             file: file.clone(),
             used: Use::Revoked,
             why,
         })?;
         verifier = verifier.with_crls(lists);
+        known = read;
     }
     let verifier = match settings.client_auth {
         ClientAuth::Optional(_) => verifier.allow_unauthenticated(),
@@ -322,19 +328,36 @@ fn clients(settings: &Settings) -> Result<Option<Arc<dyn ClientCertVerifier>>, L
     };
     let verifier = verifier.build();
     verifier
-        .map(Some)
+        .map(|verifier| (Some(verifier), known))
         .map_err(|error| wrong(Unusable::Authority(error.to_string())))
 }
 
 /// The revocation lists of a file; one at least, each of which can be read. Those whose next one is due
 /// count until that is here: whoever could keep it away would else shut everybody out.
-fn lists(file: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, Unusable> {
+fn lists(
+    file: &Path,
+) -> Result<
+    (
+        Vec<CertificateRevocationListDer<'static>>,
+        Vec<RevocationList>,
+    ),
+    Unusable,
+> {
     let lists: Vec<CertificateRevocationListDer<'_>> = all(file, Unusable::NoList)?;
-    for list in &lists {
-        let read = CertificateList::from_der(list);
-        read.map_err(|error| Unusable::List(error.to_string()))?;
-    }
-    Ok(lists)
+    let read = lists.iter().map(|list| {
+        let list = CertificateList::from_der(list)
+            .map_err(|error| Unusable::List(error.to_string()))?
+            .tbs_cert_list;
+        Ok(RevocationList {
+            file: file.to_owned(),
+            issuer: list.issuer.to_string(),
+            due: list
+                .next_update
+                .map(|next| next.to_unix_duration().as_secs()),
+        })
+    });
+    let read = read.collect::<Result<_, _>>()?;
+    Ok((lists, read))
 }
 
 fn unreadable(error: pem::Error) -> Unusable {

@@ -54,9 +54,17 @@ impl Tls {
     }
 
     /// Reads the files again whenever they have changed, until `stop`. What is refused is logged
-    /// once, and tried again when it has changed again.
+    /// once, and tried again when it has changed again. Revocation lists that are overdue are logged
+    /// once, too.
     pub async fn watch(self, every: Duration, stop: CancellationToken) {
+        let mut told = Vec::new();
         loop {
+            let overdue = self.overdue();
+            for list in overdue.iter().filter(|list| !told.contains(*list)) {
+                let (file, issuer) = (list.file.display(), &list.issuer);
+                tracing::warn!(%file, issuer, due = list.due, "a revocation list is overdue, and counts until the next one is there");
+            }
+            told = overdue;
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(every.max(LEAST)) => {}

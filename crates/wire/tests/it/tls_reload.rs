@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::HandshakeKind;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::time_provider::TimeProvider;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 use wire::tls::{Authorities, ClientAuth, Settings, Tls, Use};
@@ -191,6 +192,40 @@ async fn whoever_may_no_longer_come_does_not_come_back_on_a_ticket() {
         Err(_) => true,
     };
     assert!(refused);
+}
+
+/// A clock that says so many seconds since 1970.
+#[derive(Debug)]
+struct At(u64);
+
+impl TimeProvider for At {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(self.0)))
+    }
+}
+
+#[test]
+fn a_list_whose_next_one_is_due_is_told() {
+    let root = Authority::new();
+    let settings = Settings {
+        client_auth: ClientAuth::Required(Authorities {
+            revoked: Some(root.revoke(&[])),
+            ..root.trusted()
+        }),
+        ..settings(vec![root.files("server", &root.sign(&["localhost"]))])
+    };
+    // The first of February 2020.
+    let due = 1_580_515_200;
+    for (now, late) in [(due, vec![]), (due + 1, vec![Some(due)])] {
+        let tls = Tls::load_by(settings.clone(), Arc::new(At(now))).expect("loads");
+        let overdue = tls.overdue().into_iter();
+        assert_eq!(overdue.map(|list| list.due).collect::<Vec<_>>(), late);
+        // What cannot be read changes nothing of that.
+        root.write("revoked.pem", "garbage");
+        tls.reload().expect_err("no list");
+        assert_eq!(tls.overdue().len(), late.len());
+        root.revoke(&[]);
+    }
 }
 
 #[tokio::test]
