@@ -2,7 +2,6 @@
 //! lot, another one if that fails, none that has failed too often.
 
 mod balance;
-mod budget;
 mod connect;
 mod hedge;
 mod measures;
@@ -20,9 +19,8 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use tokio::time::Instant;
-use wire::turn;
+use wire::{Budget, turn};
 
-use self::budget::Budget;
 use self::measures::Measures;
 use self::member::{Member, Outcome};
 use self::usual::Usual;
@@ -35,6 +33,11 @@ pub(crate) use self::connect::Dial;
 pub(crate) use self::hedge::is_idempotent;
 pub(crate) use self::member::MemberState;
 pub(crate) use self::send::Sending;
+
+/// Repetitions that there are at the start.
+const FIRST: u32 = 10;
+/// Repetitions that may be made at once after a quiet time.
+const SAVED: u32 = 50;
 
 /// The servers of one upstream, and what is known of each.
 #[derive(Debug)]
@@ -67,7 +70,7 @@ impl Upstream {
             workers: around.workers,
             dice: AtomicU64::new(0),
             places: Concurrency::new(definition.concurrency.total as usize),
-            budget: Budget::new(definition.retry_budget.0),
+            budget: Budget::new(definition.retry_budget.0, FIRST, SAVED),
             usual: Usual::default(),
             measures: Measures::new(name, limited, &around.metrics),
             started: Instant::now(),

@@ -9,6 +9,7 @@
 //! Nothing here knows of shops; [`http1`] refuses whatever two parsers could read differently.
 
 mod body;
+mod budget;
 pub mod client;
 pub mod deadline;
 pub mod fields;
@@ -32,6 +33,7 @@ mod woken;
 pub mod workers;
 
 pub use self::body::{Body, BoxError, Polled};
+pub use self::budget::Budget;
 pub use self::link::BodyError;
 pub use self::stream::{Duplex, Stream};
 pub use self::tunnel::{Upgrade, Upgraded};

@@ -205,10 +205,7 @@ impl Tls {
 
     /// The revocation lists that are in use though the next one should be there.
     pub fn overdue(&self) -> Vec<RevocationList> {
-        let now = self.0.clock.current_time().map_or(0, |now| now.as_secs());
-        let mut lists = self.0.current.read().loaded.revoked.clone();
-        lists.retain(|list| list.due.is_some_and(|due| due < now));
-        lists
+        self.0.current.read().loaded.overdue(&*self.0.clock)
     }
 
     /// Shakes hands with a client. Its first byte, a place among the handshakes and the handshake

@@ -191,13 +191,11 @@ impl Part {
         let response = (sheet.ask)(request).await;
         let kind = response.headers().get(CONTENT_TYPE);
         if !response.status().is_success() || !kind.is_some_and(is_json) {
-            let read_later = self.required;
+            if self.required {
+                return Got::nothing(response);
+            }
             // What nobody reads would hold up others who wait for their answers on its connection.
-            return Got::nothing(if read_later {
-                response
-            } else {
-                response.map(|_| Body::empty())
-            });
+            return Got::nothing(response.map(|_| Body::empty()));
         }
         let document = self.whole(response.into_body()).await;
         // Only looked over, not read: it goes on as it came.

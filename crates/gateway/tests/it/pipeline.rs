@@ -6,13 +6,13 @@ use crate::bridge::Bridge;
 use crate::streams::{Line, Played};
 
 /// Answers that are put together from three of one server.
-async fn bridge(played: &Played, pipeline: usize) -> Bridge {
+async fn bridge(played: &Played) -> Bridge {
     let address = played.address();
     let table = format!(
         r#"
         [gateway.upstream.played]
         servers = ["http://{address}"]
-        pipeline = {pipeline}
+        pipeline = 3
         [[gateway.route]]
         name = "played"
         path = "/played/{{*rest}}"
@@ -69,7 +69,7 @@ async fn told(bridge: &Bridge) -> (u64, u64) {
 #[tokio::test]
 async fn parts_of_an_answer_share_a_connection() {
     let played = Played::open().await;
-    let bridge = bridge(&played, 3).await;
+    let bridge = bridge(&played).await;
     let mut line = kept(&played, &bridge).await;
     let serving = async {
         // None is answered before all were asked for.
@@ -103,7 +103,7 @@ async fn parts_of_an_answer_share_a_connection() {
 #[tokio::test]
 async fn a_server_that_closes_after_each_answer_is_asked_again() {
     let played = Played::open().await;
-    let bridge = bridge(&played, 3).await;
+    let bridge = bridge(&played).await;
     let mut line = kept(&played, &bridge).await;
     let serving = async {
         loop {

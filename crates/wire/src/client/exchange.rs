@@ -15,13 +15,13 @@ use tokio::time::Instant;
 use super::line::Place;
 use super::{Asking, ExchangeError, Pool};
 use crate::body::{Body, Companion, Incoming};
-use crate::deadline::Deadline;
 use crate::http1::write::{self, Persistence};
 use crate::http1::{Decoder, Framing, Malformed, Parsed, ResponseHead, parse_response};
 use crate::link::{Link, SharedLink};
 use crate::post;
 use crate::spare::Spare;
 use crate::tunnel::{Upgrade, Upgraded};
+use crate::turn;
 
 /// Responses before the response: `100 Continue`, `103 Early Hints`.
 const INTERIM: usize = 8;
@@ -80,8 +80,7 @@ pub(super) async fn behind(
 ) -> Result<Response<Body>, ExchangeError> {
     let link = place.link.clone();
     let sharing = &pool.0.sharing;
-    let mut tired = sharing.patience(asking.begun);
-    let mut late = Deadline::at(asking.ends);
+    let mut patience = sharing.patience(&asking);
     let mut answer = Answer::to(pool, asking);
     let mut waits = true;
     let mut place = Some(place);
@@ -92,10 +91,10 @@ pub(super) async fn behind(
                 Poll::Ready(true) => held.patience.until(asking.ends),
                 Poll::Ready(false) => return Poll::Ready(Err(without_answer())),
                 Poll::Pending => {
-                    if late.poll(cx).is_ready() {
+                    ready!(patience.poll(cx));
+                    if asking.ends <= turn::now() {
                         return Poll::Ready(Err(ExchangeError::Slow));
                     }
-                    ready!(tired.poll(cx));
                     sharing.too_slow(&held);
                     return Poll::Ready(Err(without_answer()));
                 }

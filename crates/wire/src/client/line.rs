@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use super::{Asking, Pool};
 use crate::body::Body;
+use crate::budget::Budget;
 use crate::deadline::Deadline;
 use crate::http1::Framing;
 use crate::http1::write::{self, Persistence};
@@ -33,10 +34,10 @@ use crate::turn;
 /// For so many times as long as somebody has patience, no connection is shared after he has lost it: 99 of
 /// 100 requests have their own, with a server that is slow.
 const PAUSE: u32 = 100;
-/// One may be sent again by itself for so many that may share a connection, and then no connection is shared
-/// for a while.
-const COST: u32 = 10;
-/// And so many before that.
+/// Of a hundred requests that may share a connection so many may be sent again by themselves, before no
+/// connection is shared for a while.
+const PERCENT: u32 = 10;
+/// And so many besides, at the start or after a quiet time.
 const RESERVE: u32 = 100;
 /// Bytes of requests that go out together: what follows begins another message.
 const TOGETHER: usize = 8 << 10;
@@ -46,10 +47,10 @@ const TOGETHER: usize = 8 << 10;
 pub(crate) struct Line {
     /// Whose answer comes next.
     front: usize,
-    /// Who gets no answer here, and all who come later.
-    end: usize,
     /// Whether that answer has begun.
     begun: bool,
+    /// Who gets no answer here, and all who come later.
+    end: usize,
     /// Whom to wake when it is at the front, or when the line ends before it.
     waiting: Vec<Option<Waker>>,
 }
@@ -58,8 +59,8 @@ impl Line {
     /// One with its first request, whose number is 0.
     fn begin(&mut self) {
         self.front = 0;
-        self.end = usize::MAX;
         self.begun = false;
+        self.end = usize::MAX;
         self.waiting.clear();
         self.waiting.push(None);
     }
@@ -179,18 +180,18 @@ pub(super) struct Sharing {
     patience: Duration,
     /// Nothing else is locked by who has it.
     state: Mutex<State>,
+    /// Of those who are sent again.
+    budget: Budget,
     joined: AtomicU64,
     resent: AtomicU64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
     /// Whose message was posted last.
     posted: Weak<Mutex<Link>>,
     /// Until when nobody shares.
     paused: Option<Instant>,
-    /// What those may cost who are sent again.
-    budget: u32,
 }
 
 /// How many requests have shared a connection so far.
@@ -215,14 +216,10 @@ pub(super) enum Company {
 impl Sharing {
     /// Nobody waits behind others for longer than `patience`.
     pub(super) fn new(patience: Duration) -> Self {
-        let state = State {
-            posted: Weak::new(),
-            paused: None,
-            budget: RESERVE * COST,
-        };
         Self {
             patience,
-            state: Mutex::new(state),
+            state: Mutex::default(),
+            budget: Budget::new(PERCENT, RESERVE, RESERVE),
             joined: AtomicU64::new(0),
             resent: AtomicU64::new(0),
         }
@@ -238,35 +235,37 @@ impl Sharing {
     /// Whether one that is sent now may share a connection; and whose message was posted last, if it is
     /// still there.
     fn look(&self, now: Instant) -> (bool, Option<SharedLink>) {
-        let mut state = self.state.lock();
+        let state = self.state.lock();
         if state.paused.is_some_and(|until| now < until) {
             return (false, None);
         }
-        state.budget = (state.budget + 1).min(RESERVE * COST);
+        self.budget.earn();
         (true, state.posted.upgrade())
     }
 
-    /// Until when one waits behind others who begins now.
-    pub(super) fn patience(&self, now: Instant) -> Deadline {
-        Deadline::at(now + self.patience)
+    /// Until when a request waits behind others.
+    pub(super) fn patience(&self, asking: &Asking<'_>) -> Deadline {
+        Deadline::at(asking.ends.min(asking.begun + self.patience))
     }
 
     /// One has waited for too long behind others. The server is slow, unless somebody takes his time to read
     /// an answer.
     pub(super) fn too_slow(&self, held: &Link) {
         if held.line.as_ref().is_none_or(|line| !line.begun) {
-            self.state.lock().pause(self.patience);
+            self.pause();
         }
     }
 
     /// One who was behind others is sent again by itself.
     pub(super) fn leaves_one(&self) {
         self.resent.fetch_add(1, Ordering::Relaxed);
-        let mut state = self.state.lock();
-        match state.budget.checked_sub(COST) {
-            Some(left) => state.budget = left,
-            None => state.pause(self.patience),
+        if !self.budget.spend() {
+            self.pause();
         }
+    }
+
+    fn pause(&self) {
+        self.state.lock().paused = Some(turn::now() + self.patience * PAUSE);
     }
 
     pub(super) fn told(&self) -> Pipelined {
@@ -274,12 +273,6 @@ impl Sharing {
             joined: self.joined.load(Ordering::Relaxed),
             resent: self.resent.load(Ordering::Relaxed),
         }
-    }
-}
-
-impl State {
-    fn pause(&mut self, patience: Duration) {
-        self.paused = Some(turn::now() + patience * PAUSE);
     }
 }
 

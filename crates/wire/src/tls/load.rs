@@ -128,7 +128,7 @@ impl std::error::Error for LoadErrors {}
 pub(super) struct Loaded {
     certificates: Vec<Pair>,
     clients: Option<Arc<dyn ClientCertVerifier>>,
-    pub(super) revoked: Vec<RevocationList>,
+    revoked: Vec<RevocationList>,
     /// Without random bytes there are none.
     tickets: Option<Arc<dyn ProducesTickets>>,
 }
@@ -208,6 +208,17 @@ impl Loaded {
         });
         pairs.collect()
     }
+
+    pub(super) fn overdue(&self, clock: &dyn TimeProvider) -> Vec<RevocationList> {
+        let now = seconds(clock);
+        let late = |list: &&RevocationList| list.due.is_some_and(|due| due < now);
+        self.revoked.iter().filter(late).cloned().collect()
+    }
+}
+
+/// The time, in seconds since 1970.
+fn seconds(clock: &dyn TimeProvider) -> u64 {
+    clock.current_time().map_or(0, |now| now.as_secs())
 }
 
 fn provider() -> Arc<CryptoProvider> {
@@ -270,7 +281,7 @@ fn own(
         Certificate::from_der(der).map_err(|error| Unusable::Malformed(error.to_string()))?;
     let validity = certificate.tbs_certificate.validity;
     let expires = validity.not_after.to_unix_duration().as_secs();
-    let now = clock.current_time().map_or(0, |now| now.as_secs());
+    let now = seconds(clock);
     if now > expires {
         return Err(Unusable::Expired(validity.not_after.to_string()));
     }
@@ -332,32 +343,36 @@ fn clients(settings: &Settings) -> Result<Clients, LoadError> {
         .map_err(|error| wrong(Unusable::Authority(error.to_string())))
 }
 
+/// Revocation lists, and what they are.
+type Lists = (
+    Vec<CertificateRevocationListDer<'static>>,
+    Vec<RevocationList>,
+);
+
 /// The revocation lists of a file; one at least, each of which can be read. Those whose next one is due
 /// count until that is here: whoever could keep it away would else shut everybody out.
-fn lists(
-    file: &Path,
-) -> Result<
-    (
-        Vec<CertificateRevocationListDer<'static>>,
-        Vec<RevocationList>,
-    ),
-    Unusable,
-> {
-    let lists: Vec<CertificateRevocationListDer<'_>> = all(file, Unusable::NoList)?;
-    let read = lists.iter().map(|list| {
-        let list = CertificateList::from_der(list)
-            .map_err(|error| Unusable::List(error.to_string()))?
-            .tbs_cert_list;
-        Ok(RevocationList {
-            file: file.to_owned(),
-            issuer: list.issuer.to_string(),
-            due: list
-                .next_update
-                .map(|next| next.to_unix_duration().as_secs()),
-        })
-    });
+fn lists(file: &Path) -> Result<Lists, Unusable> {
+    let lists: Vec<_> = all(file, Unusable::NoList)?;
+    let read = lists.iter().map(|list| RevocationList::read(file, list));
     let read = read.collect::<Result<_, _>>()?;
     Ok((lists, read))
+}
+
+impl RevocationList {
+    fn read(file: &Path, der: &CertificateRevocationListDer<'_>) -> Result<Self, Unusable> {
+        let list = CertificateList::from_der(der);
+        let list = list
+            .map_err(|error| Unusable::List(error.to_string()))?
+            .tbs_cert_list;
+        let due = list
+            .next_update
+            .map(|time| time.to_unix_duration().as_secs());
+        Ok(Self {
+            file: file.to_owned(),
+            issuer: list.issuer.to_string(),
+            due,
+        })
+    }
 }
 
 fn unreadable(error: pem::Error) -> Unusable {

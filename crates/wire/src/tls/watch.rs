@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Authorities, Settings, Tls};
+use super::{Authorities, RevocationList, Settings, Tls};
 
 /// More often is of no use to anybody.
 const LEAST: Duration = Duration::from_secs(1);
@@ -59,12 +59,7 @@ impl Tls {
     pub async fn watch(self, every: Duration, stop: CancellationToken) {
         let mut told = Vec::new();
         loop {
-            let overdue = self.overdue();
-            for list in overdue.iter().filter(|list| !told.contains(*list)) {
-                let (file, issuer) = (list.file.display(), &list.issuer);
-                tracing::warn!(%file, issuer, due = list.due, "a revocation list is overdue, and counts until the next one is there");
-            }
-            told = overdue;
+            told = self.tell_overdue(&told);
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(every.max(LEAST)) => {}
@@ -78,6 +73,16 @@ impl Tls {
             // Reading files does not panic; if it ever did, the certificates in use still count.
             let _ = looking.await;
         }
+    }
+
+    /// Those that are overdue; it logs all that were not `before`.
+    fn tell_overdue(&self, before: &[RevocationList]) -> Vec<RevocationList> {
+        let overdue = self.overdue();
+        for list in overdue.iter().filter(|list| !before.contains(list)) {
+            let (file, issuer) = (list.file.display(), &list.issuer);
+            tracing::warn!(%file, issuer, due = list.due, "a revocation list is overdue, and counts until the next one is there");
+        }
+        overdue
     }
 
     fn tell(&self, reloaded: Result<(), super::LoadErrors>) {

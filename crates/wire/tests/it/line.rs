@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::FutureExt;
-use http::{Method, Request};
+use http::{Method, Request, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -77,6 +77,14 @@ impl Played {
         line
     }
 
+    /// Requests for these that are on one connection, and that connection.
+    async fn shared(&self, paths: &[&str]) -> (Vec<Asked>, Line) {
+        let mut line = self.kept().await;
+        let asked = paths.iter().map(|path| self.get(path)).collect();
+        line.hears(paths).await;
+        (asked, line)
+    }
+
     /// What is sent without a wait in between is sent at once.
     fn send(&self, request: Request<Body>, again: bool) -> Asked {
         let pool = self.pool.clone();
@@ -84,6 +92,12 @@ impl Played {
             let answer = pool.exchange(request, again).await;
             text(answer.expect("an answer")).await
         })
+    }
+
+    /// As far as the head of the answer.
+    fn head(&self, path: &str) -> JoinHandle<Result<Response<Body>, ExchangeError>> {
+        let (pool, request) = (self.pool.clone(), get(path));
+        tokio::spawn(async move { pool.exchange(request, true).await })
     }
 
     fn get(&self, path: &str) -> Asked {
@@ -255,9 +269,7 @@ async fn what_may_not_be_sent_again_has_a_connection_of_its_own() {
 #[tokio::test]
 async fn behind_the_last_answer_of_a_connection_they_are_sent_again() {
     let played = Played::patient(8).await;
-    let mut line = played.kept().await;
-    let asked = [played.get("/a"), played.get("/b"), played.get("/c")];
-    line.hears(&["/a", "/b", "/c"]).await;
+    let (asked, mut line) = played.shared(&["/a", "/b", "/c"]).await;
     let last = answer("connection: close\r\n", "/a");
     // What follows is nobody's answer.
     line.say(&(last + &answer("", "x"))).await;
@@ -272,9 +284,7 @@ async fn behind_the_last_answer_of_a_connection_they_are_sent_again() {
 #[tokio::test]
 async fn behind_an_answer_without_an_end_of_its_own_they_are_sent_again_at_once() {
     let played = Played::patient(8).await;
-    let mut line = played.kept().await;
-    let asked = [played.get("/a"), played.get("/b")];
-    line.hears(&["/a", "/b"]).await;
+    let (asked, mut line) = played.shared(&["/a", "/b"]).await;
     line.say("HTTP/1.1 200 OK\r\n\r\nas long as").await;
     let _other = played.answers_anew(&["/b"]).await;
     line.say(" the connection").await;
@@ -285,9 +295,7 @@ async fn behind_an_answer_without_an_end_of_its_own_they_are_sent_again_at_once(
 #[tokio::test]
 async fn behind_another_protocol_they_are_sent_again() {
     let played = Played::patient(8).await;
-    let mut line = played.kept().await;
-    let asked = [played.get("/a"), played.get("/b")];
-    line.hears(&["/a", "/b"]).await;
+    let (asked, mut line) = played.shared(&["/a", "/b"]).await;
     // Nobody has asked for it.
     line.say("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n")
         .await;
@@ -317,9 +325,7 @@ async fn long_heads_have_messages_of_their_own() {
 #[tokio::test]
 async fn behind_the_end_of_a_connection_all_are_sent_again() {
     let played = Played::patient(8).await;
-    let mut line = played.kept().await;
-    let asked = [played.get("/a"), played.get("/b")];
-    line.hears(&["/a", "/b"]).await;
+    let (asked, line) = played.shared(&["/a", "/b"]).await;
     drop(line);
     // In any order.
     let mut lines = [played.connection().await, played.connection().await];
@@ -333,9 +339,7 @@ async fn behind_the_end_of_a_connection_all_are_sent_again() {
 #[tokio::test]
 async fn what_follows_the_last_answer_is_nobodys() {
     let played = Played::patient(8).await;
-    let mut line = played.kept().await;
-    let asked = [played.get("/a"), played.get("/b")];
-    line.hears(&["/a", "/b"]).await;
+    let (asked, mut line) = played.shared(&["/a", "/b"]).await;
     line.say(&(answer("", "/a") + &answer("", "/b") + &answer("", "x")))
         .await;
     assert_eq!(heard(asked).await, ["/a", "/b"]);
@@ -347,8 +351,7 @@ async fn what_follows_the_last_answer_is_nobodys() {
 async fn an_answer_that_cannot_be_read_is_that_of_one() {
     let played = Played::patient(8).await;
     let mut line = played.kept().await;
-    let pool = played.pool.clone();
-    let bad = tokio::spawn(async move { pool.exchange(get("/a"), true).await.map(drop) });
+    let bad = played.head("/a");
     let asked = played.get("/b");
     line.hears(&["/a", "/b"]).await;
     line.say("HTTP/1.1 OK\r\n\r\n").await;
@@ -386,8 +389,7 @@ async fn nobody_waits_for_long_behind_another() {
 async fn a_client_who_reads_slowly_is_not_a_server_that_is_slow() {
     let played = Played::open(8, Duration::from_millis(100)).await;
     let mut line = played.kept().await;
-    let pool = played.pool.clone();
-    let unread = tokio::spawn(async move { pool.exchange(get("/long"), true).await });
+    let unread = played.head("/long");
     let asked = played.get("/b");
     line.hears(&["/long", "/b"]).await;
     line.say("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nlo")
@@ -506,14 +508,13 @@ async fn those_behind_a_long_answer_are_answered_when_it_was_read() {
 async fn those_behind_a_long_answer_that_nobody_reads_are_sent_again() {
     let played = Played::patient(8).await;
     let mut line = played.kept().await;
-    let pool = played.pool.clone();
-    let long = tokio::spawn(async move { pool.exchange(get("/long"), true).await.map(drop) });
+    let long = played.head("/long");
     let asked = played.get("/b");
     line.hears(&["/long", "/b"]).await;
     line.say("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nlo")
         .await;
-    let _other = played.answers_anew(&["/b"]).await;
     assert!(long.await.expect("no panic").is_ok());
+    let _other = played.answers_anew(&["/b"]).await;
     assert_eq!(heard([asked]).await, ["/b"]);
     assert!(line.is_over().await);
 }
