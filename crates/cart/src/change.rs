@@ -102,7 +102,10 @@ impl CartService {
         if reserved {
             self.put_back(target.id).await;
         }
-        settled
+        match &target.request {
+            Some(request) => request.settle(&self.db, settled).await,
+            None => settled,
+        }
     }
 
     /// Changes the cart unless somebody else does meanwhile. Says in `reserved` if stock is reserved
@@ -115,12 +118,14 @@ impl CartService {
     ) -> Result<Reply, CartError> {
         let cart = {
             let tx = self.db.read().await?;
+            // The cart first: if the same request has changed it by then, its answer is there, too.
+            let found = store::load(&tx, target.id).await?;
             if let Some(request) = &target.request
                 && let Some(reply) = request.replay(&tx).await?
             {
                 return Ok(reply);
             }
-            target.check(store::load(&tx, target.id).await?, self.db.sources().now())?
+            target.check(found, self.db.sources().now())?
         };
         let known = self.look_up(&cart, &edit.variants(), &edit.codes()).await?;
         if !known.reserves_on_cart() && cart.held().is_empty() {

@@ -59,11 +59,12 @@ impl CartService {
         let (cart, assessed) = self.assessed_cart(result, Some(customer)).await?;
         let reply = cart_reply(&cart, &assessed);
         // The claim can be repeated without this: only the answer might then be a younger one.
-        let kept = reply.clone();
-        self.db
-            .write(move |tx| async move { request.keep(&tx, &kept).await })
-            .await?;
-        Ok(reply)
+        let mine = request.clone();
+        let kept = self
+            .db
+            .write(move |tx| async move { request.keep(&tx, &reply).await.map(|()| reply) })
+            .await;
+        mine.settle(&self.db, kept.map_err(CartError::from)).await
     }
 
     /// Makes the cart the customer's, one way or the other; returns the one that has the lines.

@@ -121,11 +121,11 @@ impl CartService {
             .reserve(&empty, &cart, &known, Terms::default())
             .await?;
         let reserved = hold.is_some();
-        let created = self.insert(cart, known, hold, request).await;
+        let created = self.insert(cart, known, hold, request.clone()).await;
         if reserved && created.is_err() {
             self.put_back(id).await;
         }
-        let reply = created?;
+        let reply = request.settle(&self.db, created).await?;
         if let Some(customer) = customer {
             self.make_current(customer, id, now).await?;
         }

@@ -114,18 +114,13 @@ impl CartService {
             ends_at: body.ends_at,
             created_at: self.db.sources().now(),
         };
-        self.db
-            .write(move |tx| async move {
-                if let Some(reply) = request.replay(&tx).await? {
-                    return Ok(reply);
-                }
+        request
+            .once(&self.db, move |tx| async move {
                 if !store::add_promotion(&tx, &promotion).await? {
                     return Err(CartError::PromotionExists(promotion.code));
                 }
                 let location = format!("/v1/promotions/{}", promotion.code);
-                let reply = Reply::created(location, &PromotionView::from(promotion));
-                request.keep(&tx, &reply).await?;
-                Ok(reply)
+                Ok(Reply::created(location, &PromotionView::from(promotion)))
             })
             .await
     }

@@ -74,6 +74,17 @@ impl OrderService {
         if let Some(reply) = request.replay(&self.db.read().await?).await? {
             return Ok(reply);
         }
+        let cancelled = self.cancel(order, version, body, request.clone()).await;
+        request.settle(&self.db, cancelled).await
+    }
+
+    async fn cancel(
+        &self,
+        order: Order,
+        version: IfMatch,
+        body: CancelOrder,
+        request: IdempotentRequest,
+    ) -> Result<Reply, OrderError> {
         let order = match order.state {
             // An earlier request got so far and died, or is still at it: giving back twice is once.
             OrderState::Cancelling => order,

@@ -49,11 +49,8 @@ impl OrderService {
         request: IdempotentRequest,
         version: IfMatch,
     ) -> Result<Reply, OrderError> {
-        self.db
-            .write(move |tx| async move {
-                if let Some(reply) = request.replay(&tx).await? {
-                    return Ok(reply);
-                }
+        request
+            .once(&self.db, move |tx| async move {
                 let order = store::order(&tx, id).await?.ok_or(OrderError::NotFound)?;
                 version.check(order.version)?;
                 let now = tx.sources().now();
@@ -70,9 +67,7 @@ impl OrderService {
                     return Err(OrderError::InProgress(id));
                 }
                 events::emit(&tx, &order.fulfilled_event(&fulfilment)).await?;
-                let reply = order_reply(&order);
-                request.keep(&tx, &reply).await?;
-                Ok(reply)
+                Ok(order_reply(&order))
             })
             .await
     }

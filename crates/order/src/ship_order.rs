@@ -68,15 +68,18 @@ impl OrderService {
         body: ShipOrder,
     ) -> Result<Reply, OrderError> {
         let tx = self.db.read().await?;
+        // The order first: if another request has shipped it by then, its answer is there, too.
+        let order = store::order(&tx, id).await?.ok_or(OrderError::NotFound)?;
         if let Some(reply) = request.replay(&tx).await? {
             return Ok(reply);
         }
-        let order = store::order(&tx, id).await?.ok_or(OrderError::NotFound)?;
         drop(tx);
         version.check(order.version)?;
         state::next(order.state, Command::Ship)?;
         let payment = self.capture(&order).await?;
-        self.db
+        let mine = request.clone();
+        let shipped = self
+            .db
             .write(move |tx| async move {
                 let now = tx.sources().now();
                 let mut order = Order {
@@ -97,7 +100,8 @@ impl OrderService {
                 request.keep(&tx, &reply).await?;
                 Ok(reply)
             })
-            .await
+            .await;
+        mine.settle(&self.db, shipped).await
     }
 
     async fn capture(&self, order: &Order) -> Result<PaymentState, OrderError> {

@@ -5,6 +5,8 @@
 //! key. There is no moment at which one is there without the other, so a crash never poisons a
 //! key.
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
@@ -14,7 +16,7 @@ use ring::digest;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::db::{DbError, Tx};
+use crate::db::{Db, DbError, Tx};
 use crate::http::route::Operator;
 use crate::http::{ApiError, CallerOf, Reply};
 use crate::{from_row, params, sql};
@@ -165,6 +167,51 @@ pub struct IdempotentRequest {
 }
 
 impl IdempotentRequest {
+    /// Runs `work` in one transaction with the record of its answer, and gives that answer to
+    /// whoever repeats the request, later or at the same time. The transaction is shared, as the
+    /// record is written after `work`.
+    pub async fn once<E, F, Fut>(self, db: &Db, work: F) -> Result<Reply, E>
+    where
+        F: FnOnce(Arc<Tx>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Reply, E>> + Send,
+        E: Fault + From<DbError> + From<IdempotencyError> + Send + 'static,
+    {
+        let request = self.clone();
+        let result = db
+            .write(move |tx| async move {
+                if let Some(reply) = request.replay(&tx).await? {
+                    return Ok(reply);
+                }
+                let tx = Arc::new(tx);
+                let reply = work(tx.clone()).await?;
+                request.keep(&tx, &reply).await?;
+                Ok(reply)
+            })
+            .await;
+        self.settle(db, result).await
+    }
+
+    /// Answers an attempt that failed, perhaps over what the same request had just changed, with
+    /// what that one got. One that was not made for want of room or of the database is not looked
+    /// up, nor is it told that the look-up failed.
+    pub async fn settle<E>(&self, db: &Db, result: Result<Reply, E>) -> Result<Reply, E>
+    where
+        E: Fault + From<IdempotencyError>,
+    {
+        let failed = matches!(&result, Err(error) if error.kind() != Kind::Unavailable);
+        if !failed || self.scope.is_none() {
+            return result;
+        }
+        let Ok(tx) = db.read().await else {
+            return result;
+        };
+        match self.replay(&tx).await {
+            Ok(Some(reply)) => Ok(reply),
+            Err(IdempotencyError::Reused) => Err(IdempotencyError::Reused.into()),
+            Ok(None) | Err(_) => result,
+        }
+    }
+
     /// The answer that the first request got; `None` if this is the first, or there is no key.
     pub async fn replay(&self, tx: &Tx) -> Result<Option<Reply>, IdempotencyError> {
         let Some(scope) = &self.scope else {

@@ -62,13 +62,10 @@ impl ProductService {
     ) -> Result<Reply, ProductError> {
         let id = key.derived().unwrap_or_else(|| self.db.sources().uuid());
         let request = key.request(id, &body);
-        self.db
-            .write(move |tx| async move {
+        request
+            .once(&self.db, move |tx| async move {
                 // Locations are counted, so they are added one after the other.
                 tx.lock_keys(&[Uuid::nil()]).await?;
-                if let Some(reply) = request.replay(&tx).await? {
-                    return Ok(reply);
-                }
                 stock::ensure_location(&tx).await?;
                 if inventory::count_locations(&tx).await? >= MOST {
                     return Err(ProductError::TooManyLocations(MOST));
@@ -76,9 +73,7 @@ impl ProductService {
                 let id = LocationId::from_uuid(id);
                 let added = inventory::add_location(&tx, id, &body.name, body.priority).await?;
                 let location = added.ok_or(ProductError::LocationTaken)?;
-                let reply = Reply::created("/v1/inventory/locations", &location);
-                request.keep(&tx, &reply).await?;
-                Ok(reply)
+                Ok(Reply::created("/v1/inventory/locations", &location))
             })
             .await
     }

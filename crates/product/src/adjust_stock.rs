@@ -91,15 +91,10 @@ impl ProductService {
         body: AdjustStock,
     ) -> Result<Reply, ProductError> {
         let request = key.request(variant.uuid(), &body);
-        self.db
-            .write(move |tx| async move {
-                if let Some(reply) = request.replay(&tx).await? {
-                    return Ok(reply);
-                }
+        request
+            .once(&self.db, move |tx| async move {
                 adjust(&tx, variant, body).await?;
-                let reply = Reply::ok(&StockView::read(&tx, variant).await?);
-                request.keep(&tx, &reply).await?;
-                Ok(reply)
+                Ok(Reply::ok(&StockView::read(&tx, variant).await?))
             })
             .await
     }

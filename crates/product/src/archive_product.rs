@@ -38,11 +38,8 @@ impl ProductService {
         if_match: IfMatch,
     ) -> Result<Reply, ProductError> {
         let request = key.request(id.uuid(), &id);
-        self.db
-            .write(move |tx| async move {
-                if let Some(reply) = request.replay(&tx).await? {
-                    return Ok(reply);
-                }
+        request
+            .once(&self.db, move |tx| async move {
                 let kept = products::by_id(&tx, id).await?;
                 let kept = kept.ok_or(ProductError::NotFound("product"))?;
                 if_match.demand(kept.version)?;
@@ -64,9 +61,7 @@ impl ProductService {
                     },
                 ] = changes;
                 product.fill_stock(&products::available(&tx, id).await?);
-                let reply = Reply::ok(&product).tagged(product.etag());
-                request.keep(&tx, &reply).await?;
-                Ok(reply)
+                Ok(Reply::ok(&product).tagged(product.etag()))
             })
             .await
     }

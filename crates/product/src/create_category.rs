@@ -63,11 +63,8 @@ impl ProductService {
         body: CreateCategory,
     ) -> Result<Reply, ProductError> {
         let request = key.request(key.derived().unwrap_or_default(), &body);
-        self.db
-            .write(move |tx| async move {
-                if let Some(reply) = request.replay(&tx).await? {
-                    return Ok(reply);
-                }
+        request
+            .once(&self.db, move |tx| async move {
                 let tree = categories::change_tree(&tx).await?;
                 let now = tx.sources().now();
                 let category = Category {
@@ -83,9 +80,7 @@ impl ProductService {
                 add(&tx, &category).await?;
                 let location = format!("/v1/categories/{}", category.id);
                 let view = get_category::view(&tx, category).await?;
-                let reply = Reply::created(location, &view).tagged(view.etag(tree));
-                request.keep(&tx, &reply).await?;
-                Ok(reply)
+                Ok(Reply::created(location, &view).tagged(view.etag(tree)))
             })
             .await
     }

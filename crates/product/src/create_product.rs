@@ -134,16 +134,13 @@ impl ProductService {
         let request = key.request(key.derived().unwrap_or_default(), &body);
         let product = body.into_product(self.db.sources());
         keep::check(&product)?;
-        self.db
-            .write(move |tx| async move {
-                if let Some(reply) = request.replay(&tx).await? {
-                    return Ok(reply);
-                }
+        request
+            .once(&self.db, move |tx| async move {
                 keep::add(&tx, &[&product], product.created_at).await?;
-                let reply = Reply::created(format!("/v1/products/{}", product.id), &product)
-                    .tagged(product.etag());
-                request.keep(&tx, &reply).await?;
-                Ok(reply)
+                Ok(
+                    Reply::created(format!("/v1/products/{}", product.id), &product)
+                        .tagged(product.etag()),
+                )
             })
             .await
     }

@@ -5,7 +5,7 @@ use contracts::user::AddressId;
 use kernel::{Address, CustomerId, Id, Json, Validate, Violations};
 use platform::db::Tx;
 use platform::http::{ApiError, CallerOf, ETag, Reply, Valid};
-use platform::idempotency::{IdempotencyKey, IdempotentRequest};
+use platform::idempotency::IdempotencyKey;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -55,24 +55,19 @@ impl UserService {
         body: KeepAddress,
     ) -> Result<Reply, UserError> {
         let request = key.request(customer.uuid(), &body);
-        self.db
-            .write(move |tx| async move { add(&tx, customer, request, body).await })
+        request
+            .once(
+                &self.db,
+                move |tx| async move { add(&tx, customer, body).await },
+            )
             .await
     }
 }
 
-async fn add(
-    tx: &Tx,
-    customer: CustomerId,
-    request: IdempotentRequest,
-    body: KeepAddress,
-) -> Result<Reply, UserError> {
-    // One at a time for each customer, so that the count is true and a repetition waits.
+async fn add(tx: &Tx, customer: CustomerId, body: KeepAddress) -> Result<Reply, UserError> {
+    // One at a time for each customer, so that the count is true.
     let known = store::lock_customer(tx, customer).await?;
     known.ok_or(UserError::NotFound("customer"))?;
-    if let Some(reply) = request.replay(tx).await? {
-        return Ok(reply);
-    }
     if store::count_addresses(tx, customer).await? >= LIMIT {
         return Err(UserError::AddressLimit { limit: LIMIT });
     }
@@ -87,7 +82,5 @@ async fn add(
     store::add_address(tx, customer, &saved).await?;
     let location = format!("/v1/customers/me/addresses/{}", saved.id);
     let tag = ETag::version(saved.version);
-    let reply = Reply::created(location, &AddressView::from(saved)).tagged(tag);
-    request.keep(tx, &reply).await?;
-    Ok(reply)
+    Ok(Reply::created(location, &AddressView::from(saved)).tagged(tag))
 }

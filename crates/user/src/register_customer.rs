@@ -105,13 +105,12 @@ impl UserService {
         request: &IdempotentRequest,
     ) -> Result<Option<Reply>, UserError> {
         let tx = self.db.read().await?;
-        if let Some(reply) = request.replay(&tx).await? {
-            return Ok(Some(reply));
+        // The customer first: once they are there, so is the answer to who registered them.
+        if store::customer(&tx, id).await?.is_none() {
+            return Ok(None);
         }
-        match store::customer(&tx, id).await? {
-            Some(_) => Err(UserError::EmailTaken),
-            None => Ok(None),
-        }
+        let reply = request.replay(&tx).await?;
+        reply.map(Some).ok_or(UserError::EmailTaken)
     }
 }
 

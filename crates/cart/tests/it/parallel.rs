@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use testkit::{Answer, TestShop};
+use testkit::{Answer, RequestBuilder, TestShop};
 
 use crate::goods::{cart, line, mug, path, quantities, text, variants};
 
@@ -44,6 +44,44 @@ async fn twenty_additions_of_as_many_variants_are_all_there() {
     found.sort();
     wanted.sort();
     assert_eq!(found, wanted);
+}
+
+/// All of them get the answer of the one that was made.
+async fn assert_one_answer(requests: impl Iterator<Item = RequestBuilder>) -> Value {
+    let answers = join_all(requests.map(IntoFuture::into_future)).await;
+    for answer in &answers {
+        let seen = (answer.status, &answer.bytes);
+        assert_eq!(seen, (answers[0].status, &answers[0].bytes));
+    }
+    answers[0].clone().ok()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_request_many_times_at_once_is_one() {
+    let shop = TestShop::start().await;
+    let mug = mug(&shop).await;
+    let ada = shop.customer("ada").await;
+    let lines = json!([line(&mug.variant_id, 1)]);
+    let body = json!({"currency": "EUR", "lines": lines});
+    let guest = shop.client().clone();
+    let created = (0..6).map(|_| {
+        let create = guest.post("/v1/carts", body.clone());
+        create.key("a-cart-of-the-guest")
+    });
+    let created = assert_one_answer(created).await;
+    // Who means a version finds it changed, by themselves.
+    let lines = format!("{}/lines", path(&created));
+    let etag = guest.get(path(&created)).await.etag();
+    let added = (0..6).map(|_| {
+        let add = guest.post(&lines, line(&mug.variant_id, 1));
+        add.key("one-more-of-the-mugs").if_match(&etag)
+    });
+    let added = assert_one_answer(added).await;
+    assert_eq!(quantities(&added), [(mug.variant_id, 2)]);
+    let claim = format!("{}/claim", path(&created));
+    let claimed = (0..6).map(|_| ada.client.post(&claim, json!({})).key("claim"));
+    let claimed = assert_one_answer(claimed).await;
+    assert_eq!(claimed["customer_id"].as_str(), ada.customer_id.as_deref());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -1,5 +1,8 @@
 //! The tree of categories.
 
+use std::future::IntoFuture;
+
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use testkit::{Client, TestShop};
 
@@ -25,6 +28,18 @@ async fn slugs_in(shop: &TestShop, category: &str) -> Vec<String> {
     let slug = |item: &Value| item["slug"].as_str().map(ToOwned::to_owned);
     let items = page["items"].as_array().expect("a list").iter();
     items.filter_map(slug).collect()
+}
+
+#[tokio::test]
+async fn the_same_request_many_times_at_once_adds_one_category() {
+    let shop = TestShop::start().await;
+    let admin = shop.admin().await;
+    let body = json!({"name": "Home", "slug": "home"});
+    let post = || admin.post("/v1/categories", body.clone()).key("home");
+    let answers = join_all((0..8).map(|_| post().into_future())).await;
+    for answer in &answers {
+        assert_eq!((answer.status, &answer.bytes), (201, &answers[0].bytes));
+    }
 }
 
 #[tokio::test]

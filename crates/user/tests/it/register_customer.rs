@@ -1,9 +1,14 @@
 //! `POST /v1/customers`.
 
+use std::time::{Duration, Instant};
+
 use contracts::user::UserRegistered;
 use futures_util::future::join_all;
+use platform::sql;
+use rialto::Role;
 use serde_json::json;
 use testkit::TestShop;
+use tokio::sync::oneshot;
 
 use crate::people::announced;
 
@@ -66,6 +71,55 @@ async fn the_same_key_at_once_registers_once() {
         assert_eq!((answer.status, &answer.bytes), (201, &answers[0].bytes));
     }
     assert_eq!(announced::<UserRegistered>(&shop).await.len(), 1);
+}
+
+/// What the first request saves becomes visible between two looks of the second one, which a lock of
+/// PostgreSQL holds up there.
+#[tokio::test]
+async fn a_repetition_that_looks_while_the_first_is_saved_gets_its_answer() {
+    let shop = TestShop::start().await;
+    if !shop.database().is_postgres() {
+        return;
+    }
+    let post = || {
+        let post = shop.client().post("/v1/customers", ada());
+        post.key("0198-registration-of-ada")
+    };
+    let first = post().await;
+    let db = shop.db(Role::User);
+    let undone = db.write(|tx| async move {
+        tx.run(sql!("CREATE TABLE saved AS TABLE customers"), &[])
+            .await?;
+        tx.run(sql!("CREATE TABLE answers AS TABLE idempotency"), &[])
+            .await?;
+        tx.run(sql!("DELETE FROM customers"), &[]).await?;
+        tx.run(sql!("DELETE FROM idempotency"), &[]).await
+    });
+    undone.await.expect("as if the first had not been saved");
+    let (saves, saving) = oneshot::channel();
+    let saved = db.write(|tx| async move {
+        let lock = sql!("LOCK TABLE customers IN ACCESS EXCLUSIVE MODE");
+        tx.exec(lock, &[]).await?;
+        saves.send(()).expect("somebody waits");
+        let waiting = sql!(
+            "SELECT COUNT(*) FROM pg_locks WHERE NOT granted AND relation = 'customers'::regclass"
+        );
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while tx.one::<(i64,)>(waiting, &[]).await? == Some((0,)) {
+            assert!(Instant::now() < deadline, "nobody looks for the customer");
+        }
+        tx.run(sql!("INSERT INTO customers TABLE saved"), &[])
+            .await?;
+        tx.run(sql!("INSERT INTO idempotency TABLE answers"), &[])
+            .await
+    });
+    let repeated = async {
+        saving.await.expect("the first is being saved");
+        post().await
+    };
+    let (saved, repeated) = tokio::join!(saved, repeated);
+    saved.expect("saved");
+    assert_eq!((repeated.status, &repeated.bytes), (201, &first.bytes));
 }
 
 #[tokio::test]
