@@ -111,6 +111,7 @@ impl Upstream {
         for member in present.iter() {
             if !members.iter().any(|stays| Arc::ptr_eq(stays, member)) {
                 member.leave();
+                member.count_pipelined(&self.measures);
             }
         }
         self.members.store(members);
@@ -145,6 +146,9 @@ impl Upstream {
         if let Some(room) = &self.measures.room {
             let limits = members.iter().filter_map(|member| member.room.limit());
             room.set(i64::try_from(limits.sum::<usize>()).unwrap_or(i64::MAX));
+        }
+        for member in members.iter() {
+            member.count_pipelined(&self.measures);
         }
     }
 

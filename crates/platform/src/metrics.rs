@@ -100,20 +100,23 @@ pub struct UpstreamLabels {
     /// Which, by its name in the table of routes.
     pub upstream: String,
     /// `answered`, `failed`, `late`, `repeated` (sent again), `hedged` (sent to a second server as
-    /// well), `hedge_won` (which answered first), `refused` (no server was well), `overloaded` (no
-    /// server had room) or `ejected` (a server was left out for a while).
+    /// well), `hedge_won` (which answered first), `pipelined` (sent on a connection behind others),
+    /// `resent` (those of them that were sent again by themselves), `refused` (no server was well),
+    /// `overloaded` (no server had room) or `ejected` (a server was left out for a while).
     pub outcome: &'static str,
 }
 
 impl UpstreamLabels {
     /// All outcomes.
-    pub const OUTCOMES: [&'static str; 9] = [
+    pub const OUTCOMES: [&'static str; 11] = [
         "answered",
         "failed",
         "late",
         "repeated",
         "hedged",
         "hedge_won",
+        "pipelined",
+        "resent",
         "refused",
         "overloaded",
         "ejected",

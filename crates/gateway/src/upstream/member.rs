@@ -13,6 +13,7 @@ use wire::workers::PerWorker;
 use super::balance::Load;
 use super::connect::Dial;
 use super::field;
+use super::measures::Measures;
 use super::room::Room;
 use super::standing::Standing;
 use crate::table::{self, Health};
@@ -34,6 +35,8 @@ pub(super) struct Member {
     standing: Mutex<Standing>,
     /// Whether the standing is such that nobody needs to look at it.
     plain: AtomicBool,
+    /// What has been [counted](Self::count_pipelined) of those that shared a connection.
+    counted: Mutex<Pipelined>,
 }
 
 /// How a server is.
@@ -95,6 +98,7 @@ impl Member {
             load: CachePadded::default(),
             standing: Mutex::new(Standing::new(now)),
             plain: AtomicBool::new(true),
+            counted: Mutex::default(),
         })
     }
 
@@ -175,12 +179,27 @@ impl Member {
         self.pools.all().chain([&self.probes]).for_each(Pool::sweep);
     }
 
+    /// Those that have shared a connection so far.
+    fn pipelined(&self) -> Pipelined {
+        let pools = self.pools.all().map(Pool::pipelined);
+        pools.fold(Pipelined::default(), |sum, told| Pipelined {
+            joined: sum.joined + told.joined,
+            resent: sum.resent + told.resent,
+        })
+    }
+
+    /// Counts those that have shared a connection since it was last called.
+    pub(super) fn count_pipelined(&self, measures: &Measures) {
+        let mut counted = self.counted.lock();
+        let told = self.pipelined();
+        measures.pipelined.inc_by(told.joined - counted.joined);
+        measures.resent.inc_by(told.resent - counted.resent);
+        *counted = told;
+    }
+
     pub(super) fn state(&self, now: u64) -> MemberState {
         let standing = self.standing.lock();
-        let pipelined = |of: fn(Pipelined) -> u64| {
-            let pools = self.pools.all();
-            pools.map(|pool| of(pool.pipelined())).sum()
-        };
+        let pipelined = self.pipelined();
         MemberState {
             url: self.url.to_string(),
             healthy: standing.is_well(),
@@ -189,8 +208,8 @@ impl Member {
             limit: self.room.limit(),
             latency_us: self.load.latency(),
             idle_connections: self.pools.all().map(Pool::idle).sum(),
-            pipelined: pipelined(|told| told.joined),
-            resent: pipelined(|told| told.resent),
+            pipelined: pipelined.joined,
+            resent: pipelined.resent,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Requests that are sent at once share a connection, where the table says so.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::bridge::Bridge;
@@ -66,6 +68,17 @@ async fn told(bridge: &Bridge) -> (u64, u64) {
     (told("pipelined"), told("resent"))
 }
 
+/// The same, of the upstream, as its metrics have it.
+async fn counted(bridge: &Bridge, outcome: &str) -> u64 {
+    let text = bridge.admin().get("/metrics").await;
+    let text = String::from_utf8_lossy(&text.bytes).into_owned();
+    let labels = format!("{{upstream=\"played\",outcome=\"{outcome}\"}}");
+    let name = format!("rialto_upstream_requests_total{labels} ");
+    let mut lines = text.lines();
+    let count = lines.find_map(|line| line.strip_prefix(&name)?.parse().ok());
+    count.unwrap_or_default()
+}
+
 #[tokio::test]
 async fn parts_of_an_answer_share_a_connection() {
     let played = Played::open().await;
@@ -120,4 +133,10 @@ async fn a_server_that_closes_after_each_answer_is_asked_again() {
     assert_eq!(document["missing"], json!([]));
     assert_eq!(document["c"]["path"], "/played/c");
     assert_eq!(told(&bridge).await, (2, 2));
+    // The metrics have it by and by, and once.
+    for outcome in ["pipelined", "resent"] {
+        let counting = async { while counted(&bridge, outcome).await != 2 {} };
+        let in_time = tokio::time::timeout(Duration::from_secs(20), counting).await;
+        assert!(in_time.is_ok(), "{outcome}");
+    }
 }

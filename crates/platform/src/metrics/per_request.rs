@@ -16,7 +16,12 @@ pub struct Tally(Arc<PerWorker<AtomicU64>>);
 impl Tally {
     /// One more.
     pub fn inc(&self) {
-        self.0.own().fetch_add(1, Ordering::Relaxed);
+        self.inc_by(1);
+    }
+
+    /// So many more.
+    pub fn inc_by(&self, more: u64) {
+        self.0.own().fetch_add(more, Ordering::Relaxed);
     }
 
     /// How many there were.

@@ -195,7 +195,7 @@ struct State {
 }
 
 /// How many requests have shared a connection so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Pipelined {
     /// Those who got into line behind others.
     pub joined: u64,
