@@ -2,9 +2,10 @@
 //! make, the values that go in and come out, the events that it announces, and its error codes.
 //!
 //! Services depend on this crate and never on each other. The call graph has no cycles:
-//! order -> cart, product, user; cart -> product. What would close a cycle is an event.
+//! order -> cart, product, user; cart -> product; feed -> product, user. What would close a cycle is an event.
 
 pub mod cart;
+pub mod feed;
 pub mod gateway;
 pub mod notification;
 pub mod order;
@@ -20,6 +21,7 @@ pub fn all_codes() -> Vec<kernel::Code> {
         product::codes::ALL,
         cart::codes::ALL,
         order::codes::ALL,
+        feed::codes::ALL,
         notification::codes::ALL,
     ];
     lists.concat()

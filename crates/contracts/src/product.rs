@@ -41,6 +41,8 @@ kernel::service_contract! {
     pub trait ProductApi, client ProductClient, server ProductServer, service "product" {
         /// What variants are and cost now. Unknown ones are left out.
         price_variants(PriceVariants) -> Vec<PricedVariant>;
+        /// Those of the products that are on sale, in the order in which they were asked for.
+        find_products(FindProducts) -> Vec<ProductId>;
         /// Reserves stock for an order, all or nothing; `product.out_of_stock` names what is
         /// missing. The same holder and lines again change nothing, but a later expiry counts.
         /// Other lines of the same holder replace its reservation.
@@ -48,6 +50,13 @@ kernel::service_contract! {
         /// Lets go of what a holder has reserved and not committed; nothing if there is nothing.
         release_stock(ReleaseStock) -> ();
     }
+}
+
+/// Asks which products are on sale.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FindProducts {
+    /// Which are looked for.
+    pub product_ids: Vec<ProductId>,
 }
 
 /// Asks what variants are and cost now.

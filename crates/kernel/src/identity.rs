@@ -39,6 +39,10 @@ crate::text_enum! {
         OrdersCancel = "orders:cancel",
         /// See customers.
         CustomersRead = "customers:read",
+        /// Post and comment as the shop, and remove what it has said.
+        FeedWrite = "feed:write",
+        /// Remove what customers post and comment.
+        FeedModerate = "feed:moderate",
         /// Create staff and change their roles.
         StaffManage = "staff:manage",
     }
@@ -49,11 +53,11 @@ crate::text_enum! {
     pub enum StaffRole {
         /// Everything.
         Admin = "admin",
-        /// The catalogue.
+        /// The catalogue, and what the shop posts.
         Merchandiser = "merchandiser",
         /// Stock and parcels.
         Warehouse = "warehouse",
-        /// Customers and their orders.
+        /// Customers, their orders, and what they post.
         Support = "support",
     }
 }
@@ -64,7 +68,13 @@ impl StaffRole {
         use Permission as P;
         match self {
             Self::Admin => P::ALL,
-            Self::Merchandiser => &[P::CatalogueRead, P::CatalogueWrite, P::InventoryRead],
+            Self::Merchandiser => &[
+                P::CatalogueRead,
+                P::CatalogueWrite,
+                P::InventoryRead,
+                P::FeedWrite,
+                P::FeedModerate,
+            ],
             Self::Warehouse => &[
                 P::CatalogueRead,
                 P::InventoryRead,
@@ -78,6 +88,7 @@ impl StaffRole {
                 P::OrdersRead,
                 P::OrdersCancel,
                 P::CustomersRead,
+                P::FeedModerate,
             ],
         }
     }
@@ -112,6 +123,14 @@ impl Caller {
     pub fn customer(&self) -> Option<CustomerId> {
         match self {
             Self::Customer { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// The member of staff, if it is one.
+    pub fn staff(&self) -> Option<StaffId> {
+        match self {
+            Self::Staff { id, .. } => Some(*id),
             _ => None,
         }
     }

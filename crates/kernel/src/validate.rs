@@ -89,6 +89,24 @@ impl Violations {
 
     /// Text without control characters, not only spaces, with `length` characters.
     pub fn text(&mut self, field: &str, value: &str, length: RangeInclusive<usize>) {
+        self.words(field, value, length, char::is_control);
+    }
+
+    /// Text of several lines, otherwise as [`text`](Self::text).
+    pub fn prose(&mut self, field: &str, value: &str, length: RangeInclusive<usize>) {
+        let breaks = |letter| matches!(letter, '\n' | '\r' | '\t');
+        self.words(field, value, length, |letter| {
+            letter.is_control() && !breaks(letter)
+        });
+    }
+
+    fn words(
+        &mut self,
+        field: &str,
+        value: &str,
+        length: RangeInclusive<usize>,
+        odd: impl Fn(char) -> bool,
+    ) {
         let count = value.chars().count();
         if !length.contains(&count) {
             self.report(
@@ -97,7 +115,7 @@ impl Violations {
             );
         } else if *length.start() > 0 && value.trim().is_empty() {
             self.report(field, "must not be blank");
-        } else if value.chars().any(char::is_control) {
+        } else if value.chars().any(odd) {
             self.report(field, "must not hold control characters");
         }
     }

@@ -16,8 +16,8 @@ use contracts::cart::{CartApi, CartClient, Checkout, CheckoutCart, PaymentChoice
 use contracts::order::{OrderId, OrderState};
 use contracts::product::codes::OUT_OF_STOCK;
 use contracts::product::{
-    PriceVariants, PricedVariant, ProductApi, ProductClient, ReleaseStock, Reservation,
-    ReserveStock,
+    FindProducts, PriceVariants, PricedVariant, ProductApi, ProductClient, ProductId, ReleaseStock,
+    Reservation, ReserveStock,
 };
 use contracts::user::{CustomerSummary, GetCustomer, UserApi, UserClient};
 use kernel::contract::Answer;
@@ -116,6 +116,10 @@ impl CartApi for Neighbours {
 
 impl ProductApi for Neighbours {
     fn price_variants(&self, _: PriceVariants) -> Answer<'_, Vec<PricedVariant>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    fn find_products(&self, _: FindProducts) -> Answer<'_, Vec<ProductId>> {
         Box::pin(std::future::ready(Ok(Vec::new())))
     }
 

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use contracts::product::{
-    PriceVariants, PricedVariant, ProductApi, ReleaseStock, Reservation, ReserveStock, VariantId,
+    FindProducts, PriceVariants, PricedVariant, ProductApi, ProductId, ReleaseStock, Reservation,
+    ReserveStock, VariantId,
 };
 use kernel::Money;
 use kernel::contract::Answer;
@@ -17,6 +18,10 @@ impl ProductApi for ProductService {
         Box::pin(async move { Ok(self.price_variants(request).await?) })
     }
 
+    fn find_products(&self, request: FindProducts) -> Answer<'_, Vec<ProductId>> {
+        Box::pin(async move { Ok(self.find_products(request).await?) })
+    }
+
     fn reserve_stock(&self, request: ReserveStock) -> Answer<'_, Reservation> {
         Box::pin(self.reserve_stock(request))
     }
@@ -27,6 +32,14 @@ impl ProductApi for ProductService {
 }
 
 impl ProductService {
+    async fn find_products(&self, request: FindProducts) -> Result<Vec<ProductId>, ProductError> {
+        let FindProducts { mut product_ids } = request;
+        let tx = self.db.read().await?;
+        let on_sale = products::on_sale(&tx, &product_ids).await?;
+        product_ids.retain(|id| on_sale.contains(id));
+        Ok(product_ids)
+    }
+
     async fn price_variants(
         &self,
         request: PriceVariants,

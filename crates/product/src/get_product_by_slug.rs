@@ -1,8 +1,10 @@
 //! `GET /v1/products/by-slug/{slug}`: the product at an address of the shop.
 
 use axum::extract::State;
+use contracts::product::ProductId;
 use http::HeaderMap;
 use kernel::Caller;
+use platform::db::{Db, DbError};
 use platform::http::{ApiError, CallerOf, PathId, Reply};
 
 use crate::get_product::{show, visible};
@@ -51,4 +53,10 @@ impl ProductService {
         let available = products::available(&tx, kept.id).await?;
         show(&kept, &available, headers)
     }
+}
+
+/// The products with these slugs, those that there are. For whoever sets up a shop.
+pub async fn find_by_slugs(db: &Db, slugs: &[&str]) -> Result<Vec<ProductId>, DbError> {
+    let found = products::by_slugs(&db.read().await?, slugs).await?;
+    Ok(found.into_iter().map(|product| product.id).collect())
 }

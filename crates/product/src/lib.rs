@@ -63,6 +63,7 @@ use platform::tasks::TaskGroup;
 pub use self::config::Config;
 pub use self::error::ProductError;
 pub use self::export_products::{ExportError, ExportSettings, ExportSummary, export_products};
+pub use self::get_product_by_slug::find_by_slugs;
 pub use self::http::routes;
 pub use self::import_products::{
     BadHeader, ImportError, ImportSettings, ImportStock, ImportSummary, Rejection, Watch,

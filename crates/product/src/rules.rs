@@ -24,7 +24,7 @@ impl Validate for Product {
     fn validate(&self, violations: &mut Violations) {
         violations.slug("slug", &self.slug);
         violations.text("title", &self.title, 1..=200);
-        prose(violations, "description", &self.description);
+        violations.prose("description", &self.description, 0..=LONGEST_DESCRIPTION);
         if let Some(vendor) = &self.vendor {
             violations.text("vendor", vendor, 1..=100);
         }
@@ -150,21 +150,6 @@ fn fits(violations: &mut Violations, variant: &Variant, options: &[ProductOption
     for name in variant.options.keys().filter(|name| !known(name)) {
         violations.report("options", format!("the product has no option `{name}`"));
     }
-}
-
-/// Text of several lines.
-fn prose(violations: &mut Violations, field: &str, text: &str) {
-    violations.require(
-        text.chars().count() <= LONGEST_DESCRIPTION,
-        field,
-        "expected at most 20000 characters",
-    );
-    let odd = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t');
-    violations.require(
-        !text.chars().any(odd),
-        field,
-        "must not hold control characters",
-    );
 }
 
 fn list<T>(

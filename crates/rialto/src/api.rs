@@ -13,6 +13,7 @@ pub fn all_routes() -> Vec<RouteInfo> {
     routes.extend(product::routes().infos());
     routes.extend(cart::routes().infos());
     routes.extend(order::routes().infos());
+    routes.extend(feed::routes().infos());
     routes.extend(notification::routes().infos());
     routes
 }

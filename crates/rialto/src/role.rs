@@ -15,6 +15,8 @@ kernel::text_enum! {
         Cart = "cart",
         /// Checkout and orders.
         Order = "order",
+        /// Posts and timelines.
+        Feed = "feed",
         /// Mails.
         Notification = "notification",
     }
@@ -30,11 +32,12 @@ impl Role {
                 Self::Product,
                 Self::Cart,
                 Self::Order,
+                Self::Feed,
                 Self::Notification,
             ],
             Self::User => &[Self::Notification],
             Self::Product | Self::Notification => &[Self::User],
-            Self::Cart => &[Self::User, Self::Product],
+            Self::Cart | Self::Feed => &[Self::User, Self::Product],
             Self::Order => &[Self::User, Self::Product, Self::Cart, Self::Notification],
         }
     }

@@ -52,6 +52,8 @@ pub struct Settings {
     pub cart: cart::Config,
     /// The order service.
     pub order: order::Config,
+    /// The feed service.
+    pub feed: feed::Config,
     /// The notification service.
     pub notification: notification::Config,
 }
@@ -121,6 +123,7 @@ impl Settings {
                 &mut layers.section("order"),
                 &mut layers.section("payment"),
             ),
+            feed: feed::Config::read(&mut layers.section("feed")),
             notification: notification::Config::read(
                 &mut layers.section("notification"),
                 &mut layers.section("mail"),

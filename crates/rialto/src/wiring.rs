@@ -13,6 +13,7 @@ use contracts::cart::{CartClient, CartServer};
 use contracts::gateway::{GatewayClient, GatewayServer};
 use contracts::product::{ProductClient, ProductServer};
 use contracts::user::{UserClient, UserServer};
+use feed::FeedService;
 use gateway::Gateway;
 use http::Uri;
 use kernel::contract::{Dispatch, Transport};
@@ -70,6 +71,7 @@ pub(crate) struct Services {
     pub(crate) product: Option<ProductService>,
     pub(crate) cart: Option<CartService>,
     pub(crate) order: Option<OrderService>,
+    pub(crate) feed: Option<FeedService>,
     pub(crate) notification: Option<NotificationService>,
 }
 
@@ -80,6 +82,7 @@ impl Services {
         self.product.iter().for_each(|service| service.start(tasks));
         self.cart.iter().for_each(|service| service.start(tasks));
         self.order.iter().for_each(|service| service.start(tasks));
+        self.feed.iter().for_each(|service| service.start(tasks));
         self.notification
             .iter()
             .for_each(|service| service.start(tasks));
@@ -97,6 +100,9 @@ impl Services {
             service.settle().await?;
         }
         if let Some(service) = &self.order {
+            service.settle().await?;
+        }
+        if let Some(service) = &self.feed {
             service.settle().await?;
         }
         if let Some(service) = &self.notification {
@@ -158,8 +164,9 @@ pub(crate) async fn build(
     let product = wiring.product(&mut services).await?;
     let cart = wiring.cart(&mut services, &product).await?;
     wiring
-        .order(&mut services, cart, product, user.clone())
+        .order(&mut services, cart, product.clone(), user.clone())
         .await?;
+    wiring.feed(&mut services, product, user.clone());
     wiring.notification(&mut services).await?;
 
     let http = wiring.http(user);
@@ -289,6 +296,17 @@ impl Wiring<'_> {
             services.order = Some(service);
         }
         Ok(())
+    }
+
+    fn feed(&self, services: &mut Services, product: ProductClient, user: UserClient) {
+        if let Some(db) = self.databases.get(&Role::Feed).cloned() {
+            services.feed = Some(FeedService::build(feed::Deps {
+                db,
+                product,
+                user,
+                config: self.settings.feed.clone(),
+            }));
+        }
     }
 
     async fn notification(&self, services: &mut Services) -> Result<(), StartError> {
@@ -461,6 +479,7 @@ impl Wiring<'_> {
                 .clone()
                 .map(|s| order::routes().serve(s, http)),
         );
+        routers.extend(services.feed.clone().map(|s| feed::routes().serve(s, http)));
         routers.extend(
             services
                 .notification
@@ -533,6 +552,7 @@ pub fn subscriptions(role: Role) -> &'static [&'static str] {
         Role::Product => product::SUBSCRIPTIONS,
         Role::Cart => cart::SUBSCRIPTIONS,
         Role::Order => order::SUBSCRIPTIONS,
+        Role::Feed => &[],
         Role::Notification => notification::SUBSCRIPTIONS,
     }
 }
@@ -545,6 +565,7 @@ pub fn migrations(role: Role) -> &'static [Migration] {
         Role::Product => product::MIGRATIONS,
         Role::Cart => cart::MIGRATIONS,
         Role::Order => order::MIGRATIONS,
+        Role::Feed => feed::MIGRATIONS,
         Role::Notification => notification::MIGRATIONS,
     }
 }

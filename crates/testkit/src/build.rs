@@ -228,4 +228,16 @@ impl TestShop {
             ..self.guest(&email)
         }
     }
+
+    /// Registers a customer, logs them in, and verifies their address by the mail that they got.
+    pub async fn verified_customer(&self, name: &str) -> Buyer {
+        let buyer = self.customer(name).await;
+        self.settle().await;
+        let token = self.mailed_token(&buyer.email).await;
+        let verify = self
+            .client()
+            .post("/v1/auth/verify-email", json!({"token": token}));
+        verify.await.expect(204);
+        buyer
+    }
 }

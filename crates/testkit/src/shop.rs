@@ -49,6 +49,7 @@ impl Layout {
             vec![Role::Gateway],
             vec![Role::Order, Role::User],
             vec![Role::Cart],
+            vec![Role::Feed],
             vec![Role::Product, Role::Notification],
         ])
     }

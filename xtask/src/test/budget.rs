@@ -121,11 +121,12 @@ impl Shop {
     }
 }
 
-const ROLES: [&str; 6] = [
+const ROLES: [&str; 7] = [
     "user",
     "product",
     "cart",
     "order",
+    "feed",
     "notification",
     "gateway",
 ];

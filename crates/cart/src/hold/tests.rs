@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use contracts::product::{PriceVariants, PricedVariant, ProductApi, ProductClient, Reservation};
+use contracts::product::{
+    FindProducts, PriceVariants, PricedVariant, ProductApi, ProductClient, ProductId, Reservation,
+};
 use kernel::Caller;
 use kernel::contract::{Answer, Operation, Transport};
 use platform::http::IfMatch;
@@ -29,6 +31,10 @@ struct Warehouse {
 impl ProductApi for Warehouse {
     fn price_variants(&self, _: PriceVariants) -> Answer<'_, Vec<PricedVariant>> {
         Box::pin(async { Ok(vec![self.variant.clone()]) })
+    }
+
+    fn find_products(&self, _: FindProducts) -> Answer<'_, Vec<ProductId>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 
     fn reserve_stock(&self, request: ReserveStock) -> Answer<'_, Reservation> {

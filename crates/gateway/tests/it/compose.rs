@@ -311,9 +311,12 @@ async fn the_home_of_the_demo_shop_is_one_request() {
         .start()
         .await;
     shop.product("mug").stock(5).create().await;
+    let news = json!({"text": "The mugs are here."});
+    shop.admin().await.post("/v1/posts", news).await.expect(201);
     let guest = shop.client().get("/v1/home").await.expect(200);
     assert_eq!(guest["missing"], json!(["cart", "customer"]));
     assert_eq!(guest["recommended"]["items"][0]["slug"], "mug");
+    assert_eq!(guest["feed"]["items"][0]["text"], "The mugs are here.");
     let ada = shop.customer("ada").await;
     let cart = ada
         .client
@@ -324,4 +327,6 @@ async fn the_home_of_the_demo_shop_is_one_request() {
     assert_eq!(home["missing"], json!([]));
     assert_eq!(home["customer"]["email"], "ada@example.com");
     assert_eq!(home["cart"]["id"], cart["id"]);
+    // It is theirs: it tells what they like.
+    assert_eq!(home["feed"]["items"][0]["liked"], false);
 }

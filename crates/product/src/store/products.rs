@@ -1,9 +1,9 @@
 //! Statements that read products.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use contracts::product::{InventoryMode, ProductId, VariantId};
-use kernel::{Json, Scalar};
+use kernel::{Json, Scalar, Stored};
 use platform::db::{DbError, Tx};
 use platform::{from_row, params, sql};
 
@@ -41,6 +41,23 @@ pub(crate) async fn by_slug(tx: &Tx, slug: &str) -> Result<Option<KeptProduct>, 
         params![slug],
     )
     .await
+}
+
+/// Those of the products that are active, in any order.
+pub(crate) async fn on_sale(
+    tx: &Tx,
+    products: &[ProductId],
+) -> Result<HashSet<ProductId>, DbError> {
+    let active: Vec<(ProductId,)> = tx
+        .all(
+            sql!(
+                sqlite: "SELECT id FROM products WHERE id IN rarray($1) AND status = $2",
+                postgres: "SELECT id FROM products WHERE id = ANY($1) AND status = $2"
+            ),
+            &[ids(products.iter().copied()), ProductStatus::Active.store()],
+        )
+        .await?;
+    Ok(active.into_iter().map(|(id,)| id).collect())
 }
 
 /// Those of the slugs that products have, in any order.

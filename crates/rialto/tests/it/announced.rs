@@ -98,7 +98,7 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_request_fails_while_instances_come_and_go() {
-    let roles = ["user", "product", "cart", "order", "notification"];
+    let roles = ["user", "product", "cart", "order", "feed", "notification"];
     let keys: Vec<String> = roles.iter().map(|role| format!("peers.{role}")).collect();
     let flags = keys
         .iter()

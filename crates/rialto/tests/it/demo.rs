@@ -40,6 +40,14 @@ async fn the_shop_has_goods_once_it_says_where_it_is() {
     let cart = json!({"currency": "EUR", "lines": [line], "promotion_codes": ["WELCOME"]});
     let quote = shop.post("/v1/quotes", cart).await.expect(200);
     assert_eq!(quote["totals"]["discount"]["amount"], 180, "{quote}");
+    let home = shop.get("/v1/home").await.expect(200);
+    let news = home["feed"]["items"].as_array().expect("a list");
+    assert_eq!(news.len(), 3, "{home}");
+    let shown = news
+        .iter()
+        .filter_map(|post| post["product_ids"].as_array());
+    let shown: Vec<&Value> = shown.flatten().collect();
+    assert_eq!(shown, [&mug["id"]], "{home}");
     assert_eq!(served.stop(Signal::TERM).0, 0);
 
     let goods = exported(database.url());

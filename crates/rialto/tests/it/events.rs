@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use contracts::cart::{AppliedDiscount, PricedCart, PricedLine, PricedShipping, Totals};
+use contracts::feed::{PostPublished, PostRemoved};
 use contracts::order::{
     OrderCancelled, OrderFulfilled, OrderPlaced, OrderShipped, PaymentState, SoldLine,
 };
@@ -236,16 +237,45 @@ fn order_events() -> Vec<Value> {
     ]
 }
 
+fn feed_events() -> Vec<Value> {
+    vec![
+        wire(
+            "feed",
+            PostPublished {
+                post_id: id(9),
+                customer_id: None,
+                published_at: at(),
+            },
+        ),
+        wire(
+            "feed",
+            PostRemoved {
+                post_id: id(9),
+                customer_id: Some(id(2)),
+                staff_id: Some(id(10)),
+                removed_at: at(),
+            },
+        ),
+    ]
+}
+
 #[test]
 fn events_look_as_they_always_did() {
     assert_json_snapshot!("user", user_events());
     assert_json_snapshot!("product", product_events());
     assert_json_snapshot!("order", order_events());
+    assert_json_snapshot!("feed", feed_events());
 }
 
 #[test]
 fn every_event_is_held_still() {
-    let all = [user_events(), product_events(), order_events()].concat();
+    let all = [
+        user_events(),
+        product_events(),
+        order_events(),
+        feed_events(),
+    ]
+    .concat();
     let held: BTreeSet<String> = all
         .iter()
         .map(|event| event["type"].as_str().expect("a type").to_owned())

@@ -137,7 +137,7 @@ fn databases_that_are_away_are_told_once_for_all_roles() {
     let failed = serve(&["--set", away]).exits(3).err;
     let lines = [
         "error: 1 thing keeps Rialto from starting:",
-        "database.url: the database postgres://shop@127.0.0.1:1/shop of user, product, cart, order, notification",
+        "database.url: the database postgres://shop@127.0.0.1:1/shop of user, product, cart, order, feed, notification",
         "from:   the flag --set database.url",
         "remedy: start the server, or correct host and port",
     ];

@@ -1,0 +1,54 @@
+//! What the stories are about.
+
+use kernel::{Event, Json};
+use platform::{params, sql};
+use rialto::Role;
+use serde_json::{Value, json};
+use testkit::{Client, TestShop};
+
+/// Publishes a post; what it is.
+pub(crate) async fn publish(author: &Client, text: &str) -> Value {
+    let body = json!({"text": text});
+    author.post("/v1/posts", body).await.expect(201)
+}
+
+pub(crate) fn path(post: &Value) -> String {
+    format!("/v1/posts/{}", text(&post["id"]))
+}
+
+pub(crate) fn text(value: &Value) -> &str {
+    value.as_str().expect("a text")
+}
+
+/// What the items of a page say.
+pub(crate) fn texts(page: &Value) -> Vec<&str> {
+    let items = page["items"].as_array().expect("a list").iter();
+    items.map(|item| text(&item["text"])).collect()
+}
+
+/// The data of every event of type `E` that the feed service has announced, in order.
+pub(crate) async fn announced<E: Event>(shop: &TestShop) -> Vec<E> {
+    let tx = shop.db(Role::Feed).read().await.expect("a reader");
+    let select = sql!("SELECT data FROM outbox WHERE event_type = $1 ORDER BY seq");
+    let rows = tx.all::<(Json<Value>,)>(select, params![E::TYPE]).await;
+    let rows = rows.expect("the outbox can be read").into_iter();
+    rows.map(|row| serde_json::from_value(row.0.0).expect("an event"))
+        .collect()
+}
+
+/// How many rows the service keeps: posts, whose they are, likes, comments.
+pub(crate) async fn kept(shop: &TestShop) -> [i64; 4] {
+    let tx = shop.db(Role::Feed).read().await.expect("a reader");
+    let tables = [
+        sql!("SELECT COUNT(*) FROM posts"),
+        sql!("SELECT COUNT(*) FROM post_authors"),
+        sql!("SELECT COUNT(*) FROM likes"),
+        sql!("SELECT COUNT(*) FROM comments"),
+    ];
+    let mut counts = [0; 4];
+    for (count, table) in counts.iter_mut().zip(tables) {
+        let row = tx.one::<(i64,)>(table, &[]).await.expect("a count");
+        *count = row.expect("a row").0;
+    }
+    counts
+}
