@@ -63,13 +63,8 @@ impl FeedService {
         key: IdempotencyKey,
         body: AddComment,
     ) -> Result<Reply, FeedError> {
-        let tx = self.db.read().await?;
-        let author = author_of(&tx, id).await?;
+        let author = author_of(&self.db.read().await?, id).await?;
         let request = key.request(author.uuid(), &(id, &body));
-        if let Some(reply) = request.replay(&tx).await? {
-            return Ok(reply);
-        }
-        drop(tx);
         let writer = self.writer(caller, body.signature).await?;
         request
             .once(&self.db, move |tx| async move {
@@ -82,11 +77,7 @@ impl FeedService {
                 };
                 comments::add(&tx, author, id, &comment, writer.staff_id).await?;
                 // Last, as others wait for it.
-                let more = Counted {
-                    comments: 1,
-                    ..Counted::default()
-                };
-                if !posts::count(&tx, author, id, more).await? {
+                if !posts::count(&tx, author, id, Counted::comments(1)).await? {
                     return Err(FeedError::NotFound("post"));
                 }
                 let location = format!("/v1/posts/{id}/comments/{}", comment.id);

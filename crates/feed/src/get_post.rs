@@ -29,15 +29,14 @@ impl FeedService {
     async fn get_post(&self, caller: &Caller, id: PostId) -> Result<Reply, FeedError> {
         let tx = self.db.read().await?;
         let author = author_of(&tx, id).await?;
-        let post = posts::post(&tx, author, id).await?;
-        let post = post.ok_or(FeedError::NotFound("post"))?;
-        let liked = match caller.customer() {
-            Some(customer) => {
-                let liked = likes::liked_by(&tx, author, customer, &[id]).await?;
-                Some(liked.contains(&id))
-            }
-            None => None,
-        };
+        let asked = [id];
+        // On PostgreSQL both travel together.
+        let (post, liked) = tokio::join!(
+            posts::post(&tx, author, id),
+            likes::liked_by(&tx, author, caller.customer(), &asked)
+        );
+        let post = post?.ok_or(FeedError::NotFound("post"))?;
+        let liked = liked?.map(|liked| liked.contains(&id));
         Ok(Reply::ok(&PostView::new(post, liked)))
     }
 }

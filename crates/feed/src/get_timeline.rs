@@ -1,7 +1,5 @@
 //! `GET /v1/timelines/{author}`: what somebody has posted.
 
-use std::collections::HashSet;
-
 use axum::extract::State;
 use contracts::feed::PostId;
 use kernel::{Caller, Cursor, Id, Limit, Page, Validate, Violations};
@@ -68,11 +66,8 @@ impl FeedService {
         let tx = self.db.read().await?;
         let found = posts::page(&tx, author, before, limit.rows()).await?;
         let page = Page::of(found, limit.get(), &filter, |post| post.id);
-        let mut liked = None::<HashSet<PostId>>;
-        if let Some(customer) = caller.customer() {
-            let ids: Vec<PostId> = page.items.iter().map(|post| post.id).collect();
-            liked = Some(likes::liked_by(&tx, author, customer, &ids).await?);
-        }
+        let ids: Vec<PostId> = page.items.iter().map(|post| post.id).collect();
+        let liked = likes::liked_by(&tx, author, caller.customer(), &ids).await?;
         Ok(Reply::ok(&page.map(|post| {
             let liked = liked.as_ref().map(|liked| liked.contains(&post.id));
             PostView::new(post, liked)

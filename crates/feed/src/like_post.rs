@@ -32,10 +32,7 @@ impl FeedService {
         self.db
             .write(move |tx| async move {
                 let new = likes::add(&tx, author, id, customer).await?;
-                let more = Counted {
-                    likes: 1,
-                    ..Counted::default()
-                };
+                let more = Counted::likes(1);
                 let there = match new {
                     true => posts::count(&tx, author, id, more).await?,
                     false => posts::is_there(&tx, author, id).await?,

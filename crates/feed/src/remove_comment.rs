@@ -47,10 +47,7 @@ impl FeedService {
         }
         self.db
             .write(move |tx| async move {
-                let less = Counted {
-                    comments: -1,
-                    ..Counted::default()
-                };
+                let less = Counted::comments(-1);
                 let removed = comments::remove(&tx, author, post, id).await?;
                 if !removed || !posts::count(&tx, author, post, less).await? {
                     return Err(FeedError::NotFound("comment"));

@@ -32,12 +32,9 @@ impl FeedService {
         self.db
             .write(move |tx| async move {
                 let liked = likes::remove(&tx, author, id, customer).await?;
-                let more = Counted {
-                    likes: -1,
-                    ..Counted::default()
-                };
+                let less = Counted::likes(-1);
                 let there = match liked {
-                    true => posts::count(&tx, author, id, more).await?,
+                    true => posts::count(&tx, author, id, less).await?,
                     false => posts::is_there(&tx, author, id).await?,
                 };
                 if !there {

@@ -72,20 +72,21 @@ impl UserService {
             .hasher
             .hash(body.password.clone(), self.db.sources())
             .await?;
-        self.db
+        let mine = request.clone();
+        let added = self
+            .db
             .write(move |tx| async move {
                 let staff = new_staff(id, body, &tx);
                 if !store::add_staff(&tx, &staff, &hash).await? {
-                    // Perhaps by the same request, sent twice at once.
-                    let reply = request.replay(&tx).await?;
-                    return reply.ok_or(UserError::EmailTaken);
+                    return Err(UserError::EmailTaken);
                 }
                 let (location, tag) = (format!("/v1/staff/{id}"), ETag::version(staff.version));
                 let reply = Reply::created(location, &StaffView::from(staff)).tagged(tag);
                 request.keep(&tx, &reply).await?;
                 Ok(reply)
             })
-            .await
+            .await;
+        mine.settle(&self.db, added).await
     }
 }
 

@@ -68,25 +68,26 @@ impl UserService {
             .hash(body.password.clone(), self.db.sources())
             .await?;
         let ttl = self.config.verification_ttl;
-        self.db
+        let mine = request.clone();
+        let registered = self
+            .db
             .write(move |tx| async move {
                 let customer = new_customer(&tx, id, body);
                 if !store::add_customer(&tx, &customer, &hash).await? {
-                    // Perhaps by the same request, sent twice at once.
-                    let reply = request.replay(&tx).await?;
-                    return reply.ok_or(UserError::EmailTaken);
+                    return Err(UserError::EmailTaken);
                 }
                 let token = MailToken::fresh(tx.sources(), id);
                 let expires_at = customer.created_at.plus(ttl);
                 store::keep_mail_token(&tx, &token, Purpose::Verify, expires_at).await?;
-                events::emit(&tx, &registered(&customer, token.text())).await?;
+                events::emit(&tx, &registration(&customer, token.text())).await?;
                 let version = customer.version;
                 let reply = Reply::created("/v1/customers/me", &Profile::from(customer))
                     .tagged(ETag::version(version));
                 request.keep(&tx, &reply).await?;
                 Ok(reply)
             })
-            .await
+            .await;
+        mine.settle(&self.db, registered).await
     }
 
     /// The id that the address belongs to: a fresh one, or that of who claimed it before.
@@ -125,7 +126,7 @@ fn new_customer(tx: &Tx, id: CustomerId, body: RegisterCustomer) -> Customer {
     }
 }
 
-fn registered(customer: &Customer, verification_token: String) -> UserRegistered {
+fn registration(customer: &Customer, verification_token: String) -> UserRegistered {
     UserRegistered {
         customer_id: customer.id,
         email: customer.email.clone(),

@@ -45,13 +45,16 @@ pub(crate) async fn remove(
     Ok(removed == 1)
 }
 
-/// Those of an author's posts that a customer likes.
+/// Those of an author's posts that a customer likes; `None` if it is no customer who asks.
 pub(crate) async fn liked_by(
     tx: &Tx,
     author: AuthorId,
-    customer: CustomerId,
+    customer: Option<CustomerId>,
     posts: &[PostId],
-) -> Result<HashSet<PostId>, DbError> {
+) -> Result<Option<HashSet<PostId>>, DbError> {
+    let Some(customer) = customer else {
+        return Ok(None);
+    };
     let posts: Vec<Uuid> = posts.iter().map(|post| post.uuid()).collect();
     let liked: Vec<(PostId,)> = tx
         .all(
@@ -68,7 +71,7 @@ pub(crate) async fn liked_by(
             ],
         )
         .await?;
-    Ok(liked.into_iter().map(|(post,)| post).collect())
+    Ok(Some(liked.into_iter().map(|(post,)| post).collect()))
 }
 
 /// Forgets up to `most` likes of a post; returns how many.

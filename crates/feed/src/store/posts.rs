@@ -18,11 +18,27 @@ from_row!(Post {
     comments
 });
 
-/// What is counted of a post.
+/// What has come to be counted of a post, or (below zero) is counted no more.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Counted {
-    pub(crate) likes: i64,
-    pub(crate) comments: i64,
+    likes: i64,
+    comments: i64,
+}
+
+impl Counted {
+    pub(crate) fn likes(likes: i64) -> Self {
+        Self {
+            likes,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn comments(comments: i64) -> Self {
+        Self {
+            comments,
+            ..Self::default()
+        }
+    }
 }
 
 pub(crate) async fn add(tx: &Tx, new: &NewPost, at: Timestamp) -> Result<(), DbError> {
