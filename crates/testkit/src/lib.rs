@@ -16,6 +16,7 @@
 //! # }
 //! ```
 
+mod announced;
 mod backend;
 mod build;
 mod chaos;

@@ -1,7 +1,6 @@
 //! What the stories are about.
 
-use kernel::{Event, Json};
-use platform::{params, sql};
+use platform::sql;
 use rialto::Role;
 use serde_json::{Value, json};
 use testkit::{Client, TestShop};
@@ -24,16 +23,6 @@ pub(crate) fn text(value: &Value) -> &str {
 pub(crate) fn texts(page: &Value) -> Vec<&str> {
     let items = page["items"].as_array().expect("a list").iter();
     items.map(|item| text(&item["text"])).collect()
-}
-
-/// The data of every event of type `E` that the feed service has announced, in order.
-pub(crate) async fn announced<E: Event>(shop: &TestShop) -> Vec<E> {
-    let tx = shop.db(Role::Feed).read().await.expect("a reader");
-    let select = sql!("SELECT data FROM outbox WHERE event_type = $1 ORDER BY seq");
-    let rows = tx.all::<(Json<Value>,)>(select, params![E::TYPE]).await;
-    let rows = rows.expect("the outbox can be read").into_iter();
-    rows.map(|row| serde_json::from_value(row.0.0).expect("an event"))
-        .collect()
 }
 
 /// How many rows the service keeps: posts, whose they are, likes, comments.

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use testkit::TestShop;
 
-use crate::posts::{announced, kept, path, publish, text};
+use crate::posts::{kept, path, publish, text};
 
 #[tokio::test]
 async fn everybody_reads_what_the_shop_posts() {
@@ -24,7 +24,7 @@ async fn everybody_reads_what_the_shop_posts() {
     assert_eq!(read["product_ids"], json!([mug.id]));
     assert_eq!(read["author"], json!({"id": "shop", "signature": null}));
     assert_eq!((&read["likes"], &read["comments"]), (&json!(0), &json!(0)));
-    let events = announced::<PostPublished>(&shop).await;
+    let events = shop.announced::<PostPublished>().await;
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].post_id.to_string(), text(&read["id"]));
     assert_eq!(events[0].customer_id, None);
@@ -43,7 +43,7 @@ async fn a_customer_is_called_what_they_want_to_be_called() {
     let body = json!({"text": "It is green.", "signature": "Countess A."});
     let signed = ada.client.post("/v1/posts", body).await.expect(201);
     assert_eq!(signed["author"]["signature"], "Countess A.");
-    let events = announced::<PostPublished>(&shop).await;
+    let events = shop.announced::<PostPublished>().await;
     let customer = events[0].customer_id.map(|id| id.to_string());
     assert_eq!(customer, ada.customer_id);
 }
@@ -99,7 +99,7 @@ async fn the_same_request_posts_once_and_gets_its_answer_again() {
     let other = admin.post("/v1/posts", json!({"text": "x"})).key("mugs");
     other.await.problem(422, "idempotency.key_reused");
     assert_eq!(kept(&shop).await[0], 1);
-    assert_eq!(announced::<PostPublished>(&shop).await.len(), 1);
+    assert_eq!(shop.announced::<PostPublished>().await.len(), 1);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use serde_json::json;
 use testkit::TestShop;
 use uuid::Uuid;
 
-use crate::posts::{announced, kept, path, publish, text, texts};
+use crate::posts::{kept, path, publish, text, texts};
 
 #[tokio::test]
 async fn what_is_removed_is_gone_with_all_that_hung_on_it() {
@@ -34,7 +34,7 @@ async fn what_is_removed_is_gone_with_all_that_hung_on_it() {
     admin.delete(&slip).await.problem(404, "feed.not_found");
     let timeline = shop.client().get("/v1/timelines/shop").await.expect(200);
     assert_eq!(texts(&timeline), ["The mugs are here."]);
-    assert_eq!(announced::<PostRemoved>(&shop).await.len(), 1);
+    assert_eq!(shop.announced::<PostRemoved>().await.len(), 1);
     shop.settle().await;
     assert_eq!(kept(&shop).await, [1, 1, 1, 1]);
     let left = shop.client().get(&stays).await.expect(200);
@@ -56,7 +56,7 @@ async fn a_post_is_removed_by_who_may() {
         shop.client().get(&post).await.expect(200);
         remover.delete(&post).await.expect(204);
     }
-    let removed = announced::<PostRemoved>(&shop).await;
+    let removed = shop.announced::<PostRemoved>().await;
     let staff: Vec<bool> = removed
         .iter()
         .map(|event| event.staff_id.is_some())

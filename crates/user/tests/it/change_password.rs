@@ -4,7 +4,7 @@ use contracts::user::PasswordChanged;
 use serde_json::json;
 use testkit::{Answer, Client, TestShop};
 
-use crate::people::{PASSWORD, Session, announced, customer, log_in, refresh, try_log_in};
+use crate::people::{PASSWORD, Session, customer, log_in, refresh, try_log_in};
 
 const NEW: &str = "battery staple";
 
@@ -27,7 +27,7 @@ async fn every_other_session_ends() {
         .await
         .problem(401, "user.wrong_credentials");
     Session::of(try_log_in(&shop, "ada", NEW).await);
-    assert_eq!(announced::<PasswordChanged>(&shop).await.len(), 1);
+    assert_eq!(shop.announced::<PasswordChanged>().await.len(), 1);
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn the_present_password_is_needed_and_cannot_be_guessed() {
     // Who guesses here does not lock the customer out of the log-in.
     log_in(&shop, "ada").await;
     refresh(&shop, &session.refresh).await.expect(200);
-    assert!(announced::<PasswordChanged>(&shop).await.is_empty());
+    assert!(shop.announced::<PasswordChanged>().await.is_empty());
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! Who the stories are about.
 
-use kernel::{Event, Json};
-use platform::{params, sql};
+use platform::sql;
 use rialto::Role;
 use serde_json::{Value, json};
 use testkit::{Answer, Client, TestShop};
@@ -68,16 +67,6 @@ pub(crate) fn bare(mut problem: Value) -> Value {
     let fields = problem.as_object_mut().expect("an object");
     fields.remove("trace_id");
     problem
-}
-
-/// The data of every event of type `E` that the user service has announced, in order.
-pub(crate) async fn announced<E: Event>(shop: &TestShop) -> Vec<E> {
-    let tx = shop.db(Role::User).read().await.expect("a reader");
-    let select = sql!("SELECT data FROM outbox WHERE event_type = $1 ORDER BY seq");
-    let rows = tx.all::<(Json<Value>,)>(select, params![E::TYPE]).await;
-    let rows = rows.expect("the outbox can be read").into_iter();
-    rows.map(|row| serde_json::from_value(row.0.0).expect("an event"))
-        .collect()
 }
 
 /// How many rows a table of the user service has.

@@ -10,8 +10,6 @@ use serde_json::json;
 use testkit::TestShop;
 use tokio::sync::oneshot;
 
-use crate::people::announced;
-
 fn ada() -> serde_json::Value {
     json!({"email": "Ada@Example.com", "password": "correct horse", "name": "Ada"})
 }
@@ -70,7 +68,7 @@ async fn the_same_key_at_once_registers_once() {
     for answer in &answers {
         assert_eq!((answer.status, &answer.bytes), (201, &answers[0].bytes));
     }
-    assert_eq!(announced::<UserRegistered>(&shop).await.len(), 1);
+    assert_eq!(shop.announced::<UserRegistered>().await.len(), 1);
 }
 
 /// What the first request saves becomes visible between two looks of the second one, which a lock of
@@ -133,7 +131,7 @@ async fn one_of_many_at_once_gets_the_address() {
         .collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 409, 409, 409]);
-    assert_eq!(announced::<UserRegistered>(&shop).await.len(), 1);
+    assert_eq!(shop.announced::<UserRegistered>().await.len(), 1);
 }
 
 #[tokio::test]

@@ -6,9 +6,7 @@ use contracts::user::{PasswordChanged, PasswordResetRequested};
 use serde_json::json;
 use testkit::{Answer, TestShop};
 
-use crate::people::{
-    PASSWORD, Session, announced, customer, email, log_in, refresh, register, try_log_in,
-};
+use crate::people::{PASSWORD, Session, customer, email, log_in, refresh, register, try_log_in};
 
 const NEW: &str = "battery staple";
 
@@ -28,7 +26,7 @@ async fn reset(shop: &TestShop, token: &str, password: &str) -> Answer {
 async fn mailed_token(shop: &TestShop, name: &str) -> String {
     request(shop, name).await.expect(202);
     shop.settle().await;
-    let mails = announced::<PasswordResetRequested>(shop).await;
+    let mails = shop.announced::<PasswordResetRequested>().await;
     let mail = mails.last().expect("a mail");
     assert_eq!(mail.email.as_str(), email(name));
     mail.reset_token.clone()
@@ -53,7 +51,7 @@ async fn who_has_forgotten_the_password_gets_another_one() {
     reset(&shop, &token, NEW)
         .await
         .problem(422, "user.bad_mail_token");
-    let changed = announced::<PasswordChanged>(&shop).await;
+    let changed = shop.announced::<PasswordChanged>().await;
     assert_eq!(changed.len(), 1);
     assert_eq!(changed[0].email.as_str(), "ada@example.com");
 }
@@ -76,7 +74,7 @@ async fn nobody_learns_who_has_an_account() {
     assert_eq!(cost_of_known, cost_of_unknown);
     assert!(cost_of_known > 0, "the metric counts");
     shop.settle().await;
-    assert_eq!(announced::<PasswordResetRequested>(&shop).await.len(), 1);
+    assert_eq!(shop.announced::<PasswordResetRequested>().await.len(), 1);
 }
 
 #[tokio::test]
@@ -84,7 +82,7 @@ async fn one_wish_is_one_mail_even_if_its_event_comes_twice() {
     let shop = TestShop::start().await;
     register(&shop, "ada").await;
     mailed_token(&shop, "ada").await;
-    assert_eq!(announced::<PasswordResetRequested>(&shop).await.len(), 1);
+    assert_eq!(shop.announced::<PasswordResetRequested>().await.len(), 1);
 }
 
 #[tokio::test]
@@ -98,7 +96,7 @@ async fn nobody_is_flooded_with_mails() {
         request(&shop, "ada").await.expect(202);
     }
     shop.settle().await;
-    assert_eq!(announced::<PasswordResetRequested>(&shop).await.len(), 2);
+    assert_eq!(shop.announced::<PasswordResetRequested>().await.len(), 2);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use serde_json::json;
 use testkit::TestShop;
 use tracing_subscriber::EnvFilter;
 
-use crate::people::{Session, announced, email, refresh, try_log_in};
+use crate::people::{Session, email, refresh, try_log_in};
 
 const FIRST: &str = "first-secret-of-zoe";
 const WRONG: &str = "wrong-secret-of-zoe";
@@ -86,7 +86,8 @@ async fn story(shop: &TestShop) -> Vec<String> {
         .await
         .expect(202);
     shop.settle().await;
-    let mailed = announced::<PasswordResetRequested>(shop)
+    let mailed = shop
+        .announced::<PasswordResetRequested>()
         .await
         .remove(0)
         .reset_token;
@@ -96,7 +97,8 @@ async fn story(shop: &TestShop) -> Vec<String> {
         .await
         .expect(204);
     let third = Session::of(try_log_in(shop, "zoe", THIRD).await);
-    let verification = announced::<UserRegistered>(shop)
+    let verification = shop
+        .announced::<UserRegistered>()
         .await
         .remove(0)
         .verification_token;

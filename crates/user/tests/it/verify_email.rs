@@ -6,7 +6,7 @@ use contracts::user::{EmailVerified, UserRegistered, VerificationRequested};
 use serde_json::json;
 use testkit::{Answer, TestShop};
 
-use crate::people::{announced, customer, register};
+use crate::people::{customer, register};
 
 async fn verify(shop: &TestShop, token: &str) -> Answer {
     shop.client()
@@ -15,7 +15,7 @@ async fn verify(shop: &TestShop, token: &str) -> Answer {
 }
 
 async fn first_token(shop: &TestShop) -> String {
-    let registered = announced::<UserRegistered>(shop).await;
+    let registered = shop.announced::<UserRegistered>().await;
     registered[0].verification_token.clone()
 }
 
@@ -33,7 +33,7 @@ async fn a_mailed_token_verifies_the_address_once() {
         .await
         .problem(422, "user.bad_mail_token");
     assert_eq!(again["errors"][0]["pointer"], "/token");
-    assert_eq!(announced::<EmailVerified>(&shop).await.len(), 1);
+    assert_eq!(shop.announced::<EmailVerified>().await.len(), 1);
 }
 
 #[tokio::test]
@@ -44,7 +44,7 @@ async fn another_mail_takes_the_place_of_the_one_before() {
     ada.request(http::Method::POST, "/v1/auth/request-verification")
         .await
         .expect(202);
-    let requested = announced::<VerificationRequested>(&shop).await;
+    let requested = shop.announced::<VerificationRequested>().await;
     assert_eq!(requested[0].email.as_str(), "ada@example.com");
     verify(&shop, &old)
         .await
@@ -56,7 +56,7 @@ async fn another_mail_takes_the_place_of_the_one_before() {
     ada.request(http::Method::POST, "/v1/auth/request-verification")
         .await
         .expect(202);
-    assert_eq!(announced::<VerificationRequested>(&shop).await.len(), 1);
+    assert_eq!(shop.announced::<VerificationRequested>().await.len(), 1);
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn nobody_is_flooded_with_mails() {
     let third = request().await;
     assert_eq!(third.header("retry-after"), Some("900"));
     third.problem(429, "limit.rate");
-    assert_eq!(announced::<VerificationRequested>(&shop).await.len(), 2);
+    assert_eq!(shop.announced::<VerificationRequested>().await.len(), 2);
 }
 
 #[tokio::test]
